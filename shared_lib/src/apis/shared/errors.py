@@ -217,7 +217,7 @@ def build_conversational_error_event(
     code: ErrorCode,
     error: Exception | str,
     session_id: str | None = None,
-    recoverable: bool = False,  # noqa: FBT001, FBT002 - the signature of the previous system
+    recoverable: bool = False,
     retry_after: int | None = None,
 ) -> ConversationalErrorEvent:
     """The friendly Markdown form of a failure.
