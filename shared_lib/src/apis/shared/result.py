@@ -32,6 +32,7 @@ __all__ = [
     "attempt_stream",
     "best_effort",
     "collect",
+    "fold",
     "railway",
     "require",
     "suppression_counts",
@@ -69,7 +70,7 @@ class ErrorTable:
 def attempt[T](fn: Callable[..., T], /, *args: object, errors: ErrorTable, **kwargs: object) -> Result[T, ErrorDetail]:
     """Call `fn`; an exception that `errors` lists becomes its Failure, any other one is raised on.
 
-    A type checker cannot combine `errors` with a ParamSpec: pass `functools.partial(fn, ...)` to have arguments checked.
+    Type checkers cannot combine `errors` with a ParamSpec: pass `functools.partial(fn, ...)` to have arguments checked.
     """
     try:
         return Success(fn(*args, **kwargs))
@@ -169,6 +170,15 @@ def collect[T](results: Iterable[Result[T, ErrorDetail]]) -> Result[list[T], Err
             case _:
                 return result.map(lambda value: [value])
     return Success(values)
+
+
+def fold[T, R](result: Result[T, ErrorDetail], *, success: Callable[[T], R], failure: Callable[[ErrorDetail], R]) -> R:
+    """One value from either side. For an expression; a statement reads better as `match`."""
+    match result:
+        case Failure(error):
+            return failure(error)
+        case _:
+            return success(result.unwrap())
 
 
 class _Suppressions:

@@ -1,0 +1,112 @@
+"""One boto3 client per service and process, called from worker threads.
+
+A client and its threads are made on first use. The number of threads equals the size of the client's connection
+pool, so a call never waits for a connection while it holds a thread. Every call has a bound that includes the time
+in the queue: a hanging endpoint is answered with `timeout`, whatever the retries do.
+"""
+
+import asyncio
+import functools
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from apis.shared.errors import ErrorDetail, timed_out
+from apis.shared.result import Failure, Result, attempt
+from apis.shared.settings import AwsSettings, settings
+
+if TYPE_CHECKING:
+    from botocore.config import Config
+    from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
+    from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+POOL_SIZE = 50
+CONNECT_TIMEOUT_SECONDS = 2.0
+READ_TIMEOUT_SECONDS = 4.0
+MAX_ATTEMPTS = 2
+# Two attempts that both run into the read timeout, the pause between them, and some time in the queue.
+CALL_DEADLINE_SECONDS = 9.5
+
+
+class ServiceClient[C]:
+    """The client of one AWS service; `C` is its typed interface."""
+
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._lock = threading.Lock()
+        self._client: C | None = None
+        self._threads: ThreadPoolExecutor | None = None
+
+    async def call[T](
+        self,
+        operation: Callable[[C], T],
+        *,
+        lost_condition: ErrorDetail | None = None,
+    ) -> Result[T, ErrorDetail]:
+        """Run `operation` with the client in a worker thread.
+
+        Fails as the AWS rows of the error vocabulary say. A failed condition becomes `lost_condition`, by default
+        `conflict`.
+        """
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._executor(), functools.partial(self._run, operation, lost_condition))
+        await asyncio.wait((work,), timeout=CALL_DEADLINE_SECONDS)
+        if not work.done():
+            work.cancel()
+            return Failure(timed_out(None, aws_service=self._service))
+        return work.result()
+
+    def _run[T](self, operation: Callable[[C], T], lost_condition: ErrorDetail | None) -> Result[T, ErrorDetail]:
+        from apis.shared.aws.errors import aws_errors  # noqa: PLC0415 - lazy: botocore stays out of the start
+
+        return attempt(self._call_client, operation, errors=aws_errors(lost_condition))
+
+    def _call_client[T](self, operation: Callable[[C], T]) -> T:
+        return operation(self._connected())
+
+    def _connected(self) -> C:
+        client = self._client
+        if client is not None:
+            return client
+        with self._lock:
+            if self._client is None:
+                self._client = self._make()
+            return self._client
+
+    def _make(self) -> C:
+        import boto3.session  # noqa: PLC0415 - lazy: boto3 stays out of the start
+
+        session = boto3.session.Session(region_name=settings(AwsSettings).region)
+        client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
+        return client
+
+    def _executor(self) -> ThreadPoolExecutor:
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix=f"aws-{self._service}")
+        return self._threads
+
+
+def client_config() -> "Config":
+    """Timeouts, pool and retries of every client; `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE` win over the defaults."""
+    from botocore.config import Config  # noqa: PLC0415 - lazy: botocore stays out of the start
+
+    chosen = settings(AwsSettings)
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=READ_TIMEOUT_SECONDS,
+        max_pool_connections=POOL_SIZE,
+        tcp_keepalive=True,
+        retries={
+            "mode": chosen.aws_retry_mode or "standard",
+            "total_max_attempts": chosen.aws_max_attempts or MAX_ATTEMPTS,
+        },
+    )
+
+
+dynamodb: ServiceClient["DynamoDBClient"] = ServiceClient("dynamodb")
+s3: ServiceClient["S3Client"] = ServiceClient("s3")
+agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
+agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")

@@ -1,0 +1,140 @@
+"""AgentCore Memory: the events of a conversation, and the long-term records of a user."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from apis.shared.aws.client import agentcore, agentcore_control
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success
+
+PAGE_SIZE = 100
+
+type Payload = Mapping[str, Any]  # Any: {"conversational": ...} or {"blob": <JSON document>}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    event_id: str
+    timestamp: datetime
+    payload: tuple[Payload, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Newest first, as the service gives it; `next_token` is None on the last page."""
+
+    events: list[Event]
+    next_token: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    strategy_id: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryRecord:
+    """A long-term record; `score` is the service's relevance, 0 to 1, when it gave one."""
+
+    text: str
+    score: float | None
+    namespaces: tuple[str, ...]
+
+
+class Memory:
+    """One memory resource. Every method fails as the AWS rows of the error vocabulary say."""
+
+    def __init__(self, memory_id: str) -> None:
+        self.memory_id = memory_id
+
+    async def create_event(
+        self, *, actor_id: str, session_id: str, timestamp: datetime, payload: list[Payload]
+    ) -> Result[None, ErrorDetail]:
+        answer = await agentcore.call(
+            lambda client: client.create_event(
+                memoryId=self.memory_id,
+                actorId=actor_id,
+                sessionId=session_id,
+                eventTimestamp=timestamp,
+                payload=payload,  # type: ignore[arg-type]  # the stubs have a closed dictionary per payload kind
+            )
+        )
+        return answer.map(lambda _: None)
+
+    async def list_events(
+        self, *, actor_id: str, session_id: str, token: str | None = None
+    ) -> Result[EventPage, ErrorDetail]:
+        following: dict[str, str] = {} if token is None else {"nextToken": token}
+        answer = await agentcore.call(
+            lambda client: client.list_events(
+                memoryId=self.memory_id,
+                actorId=actor_id,
+                sessionId=session_id,
+                includePayloads=True,
+                maxResults=PAGE_SIZE,
+                **following,  # type: ignore[arg-type]  # nextToken may be absent, never null
+            )
+        )
+        return answer.map(
+            lambda page: EventPage(
+                [
+                    Event(event["eventId"], event["eventTimestamp"], tuple(event.get("payload", ())))
+                    for event in page["events"]
+                ],
+                page.get("nextToken"),
+            )
+        )
+
+    async def event_pages(self, *, actor_id: str, session_id: str) -> AsyncIterator[Result[EventPage, ErrorDetail]]:
+        """Every page, newest events first, fetched as it is asked for; a Failure is the last one."""
+        token: str | None = None
+        while True:
+            page = await self.list_events(actor_id=actor_id, session_id=session_id, token=token)
+            yield page
+            token = page.map(lambda value: value.next_token).value_or(None)
+            if token is None:
+                return
+
+    async def delete_event(self, *, actor_id: str, session_id: str, event_id: str) -> Result[None, ErrorDetail]:
+        answer = await agentcore.call(
+            lambda client: client.delete_event(
+                memoryId=self.memory_id, actorId=actor_id, sessionId=session_id, eventId=event_id
+            )
+        )
+        return answer.map(lambda _: None)
+
+    async def strategies(self) -> Result[list[Strategy], ErrorDetail]:
+        """The memory's strategies; both the current and the older member names of the service are read."""
+        answer = await agentcore_control.call(lambda client: client.get_memory(memoryId=self.memory_id))
+        return answer.map(lambda found: [_strategy(item) for item in found["memory"].get("strategies", [])])
+
+    async def retrieve(self, *, namespace: str, search: str, top_k: int) -> Result[list[MemoryRecord], ErrorDetail]:
+        """The best matches, most relevant first, of exactly `namespace`: the service itself matches prefixes."""
+        answer = await agentcore.call(
+            lambda client: client.retrieve_memory_records(
+                memoryId=self.memory_id,
+                namespace=namespace,
+                searchCriteria={"searchQuery": search, "topK": top_k},
+            )
+        )
+        return answer.bind(
+            lambda found: Success(
+                [record for item in found["memoryRecordSummaries"] if namespace in (record := _record(item)).namespaces]
+            )
+        )
+
+
+def _strategy(item: Mapping[str, Any]) -> Strategy:
+    return Strategy(
+        strategy_id=item.get("strategyId") or item.get("memoryStrategyId") or "",
+        kind=item.get("type") or item.get("memoryStrategyType") or "",
+    )
+
+
+def _record(item: Mapping[str, Any]) -> MemoryRecord:
+    return MemoryRecord(
+        text=item.get("content", {}).get("text", ""), score=item.get("score"), namespaces=tuple(item["namespaces"])
+    )

@@ -1,0 +1,228 @@
+"""Typed settings, one class per concern, read from the environment variables of the existing system.
+
+An empty value counts as unset, a boolean is true only for the word `true`. "Not configured" is a state that the
+contract defines for each variable and never stops a process; a value that cannot be read does: `settings` names the
+variable and ends the start (each service loads what it needs before it serves).
+"""
+
+import json
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, cast
+
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import ErrorTable, Result, Success, attempt, fold
+from dotenv import load_dotenv
+from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+logger = logging.getLogger(__name__)
+
+
+def source_root() -> Path:
+    """Where `.env` and the local data folders live: `backend/src` of a checkout, else the working directory."""
+    checkout = Path(__file__).resolve().parents[4]
+    if (checkout / "shared_lib").is_dir() and (checkout / "backend").is_dir():
+        return checkout / "backend" / "src"
+    return Path.cwd()
+
+
+def load_env_file() -> None:
+    """Read `.env` beside the sources into the environment; variables that are already set win."""
+    load_dotenv(source_root() / ".env", override=False)
+
+
+def _only_true(value: object) -> object:
+    return value.strip().lower() == "true" if isinstance(value, str) else value
+
+
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def _json_array(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    parsed = json.loads(value)
+    if not isinstance(parsed, list) or not all(isinstance(item, str) for item in parsed):
+        msg = "must be a JSON array of strings"
+        raise ValueError(msg)
+    return parsed
+
+
+_UNREADABLE_JSON = ErrorTable.of((ValueError, lambda _: internal_error()))
+
+
+def _json_array_or_default(value: object, info: ValidationInfo) -> object:
+    # A typing error here must not lock every administrator out.
+    def default(_: ErrorDetail) -> object:
+        logger.warning("unreadable JSON array, using the default", extra={"variable": str(info.field_name).upper()})
+        return DEFAULT_ADMIN_JWT_ROLES
+
+    return fold(attempt(_json_array, value, errors=_UNREADABLE_JSON), success=lambda parsed: parsed, failure=default)
+
+
+def _minutes_or_default(value: object, info: ValidationInfo) -> object:
+    if isinstance(value, str) and not value.strip().isdigit():
+        # Affects only the freshness of a cache.
+        logger.warning("not a number of minutes, using the default", extra={"variable": str(info.field_name).upper()})
+        return Settings.default_of(AppRoleCacheSettings, str(info.field_name))
+    return value
+
+
+def _folder(value: Path) -> Path:
+    return value.expanduser().absolute()
+
+
+DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)
+
+Flag = Annotated[bool, BeforeValidator(_only_true)]
+LowerText = Annotated[str, BeforeValidator(_lower)]
+JsonArray = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array)]
+Minutes = Annotated[int, BeforeValidator(_minutes_or_default), Field(ge=0)]
+Folder = Annotated[Path, AfterValidator(_folder)]
+
+
+class Settings(BaseSettings):
+    """Base of all settings classes: a field `some_name` is read from the variable `SOME_NAME`."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True)
+
+    @staticmethod
+    def default_of(kind: "type[Settings]", field: str) -> object:
+        return kind.model_fields[field].default
+
+
+class AwsSettings(Settings):
+    region: str = Field(default="us-west-2", validation_alias=AliasChoices("AWS_REGION", "AWS_DEFAULT_REGION"))
+    aws_max_attempts: Annotated[int, Field(ge=1, le=20)] | None = None
+    aws_retry_mode: Literal["legacy", "standard", "adaptive"] | None = None
+
+
+class AuthSettings(Settings):
+    enable_authentication: Flag = True
+    environment: LowerText = "production"
+    entra_tenant_id: str | None = None
+    entra_client_id: str | None = None
+    admin_jwt_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array_or_default)] = (
+        DEFAULT_ADMIN_JWT_ROLES
+    )
+    dev_user_roles: JsonArray = ("Developer",)
+
+    @property
+    def is_development(self) -> bool:
+        """Whether `ENABLE_AUTHENTICATION=false` is honoured."""
+        return self.environment in {"development", "dev", "local"}
+
+
+class InstitutionSettings(Settings):
+    """What differs between institutions; the defaults are those of the institution that runs the existing system."""
+
+    base_roles: JsonArray = (
+        "Faculty",
+        "Staff",
+        "PSSTUCURTERM",
+        "DotNetDevelopers",
+        "All-Students Entra Sync",
+        "All-Employees Entra Sync",
+        "AWS-BoiseStateAI",
+    )
+    admin_roles: JsonArray = ("Admin", "SuperAdmin", "DotNetDevelopers")
+    employee_number_claim: str = "http://schemas.boisestate.edu/claims/employeenumber"
+    production_cors_origins: JsonArray = ("https://beta.boisestate.ai",)
+    institution_name: str = "Boise State University"
+    assistant_name: str = "boisestate.ai"
+
+
+class WebSettings(Settings):
+    environment: str = "development"
+    cors_origins: str | None = None
+    log_level: Annotated[
+        Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
+        BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
+    ] = "INFO"
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment == "development"
+
+    @property
+    def extra_origins(self) -> tuple[str, ...]:
+        return tuple(origin.strip() for origin in (self.cors_origins or "").split(",") if origin.strip())
+
+
+class StorageSettings(Settings):
+    """Table variables that are unset select local files, or a literal default name where the contract says so."""
+
+    dynamodb_sessions_metadata_table_name: str | None = None
+    dynamodb_cost_summary_table_name: str | None = None
+    dynamodb_system_rollup_table_name: str | None = None
+    dynamodb_managed_models_table_name: str | None = None
+    dynamodb_app_roles_table_name: str = "app-roles"
+    dynamodb_user_files_table_name: str = "user-files"
+    s3_user_files_bucket_name: str = "user-files"
+    sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
+    managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
+
+
+class MemorySettings(Settings):
+    agentcore_memory_type: LowerText = "file"
+    agentcore_memory_id: str | None = None
+
+
+class CompactionSettings(Settings):
+    compaction_enabled: Flag = False
+    compaction_token_threshold: int = 100_000
+    compaction_protected_turns: int = 2
+    compaction_max_tool_content_length: int = 500
+
+
+class ModelSettings(Settings):
+    openai_api_key: SecretStr | None = None
+    openai_base_url: str | None = None
+    google_gemini_api_key: SecretStr | None = None
+
+
+class ChatSettings(Settings):
+    enable_quota_enforcement: Flag = False
+    assistants_table_name: str | None = None
+    agentcore_gateway_mcp_enabled: Flag = True
+    gateway_url: str | None = None
+    max_concurrent_turns: Annotated[int, Field(ge=1)] = 200
+
+
+class AppRoleCacheSettings(Settings):
+    app_role_user_cache_ttl_minutes: Minutes = 5
+    app_role_role_cache_ttl_minutes: Minutes = 10
+    app_role_mapping_cache_ttl_minutes: Minutes = 10
+
+
+def _invalid(error: ValidationError) -> ErrorDetail:
+    problems = "; ".join(
+        f"{'.'.join(str(part) for part in item['loc']).upper()}: {item['msg']}"
+        for item in error.errors(include_input=False, include_url=False)
+    )
+    return ErrorDetail(code=internal_error().code, message=f"Invalid configuration. {problems}")
+
+
+_SETTINGS_ERRORS = ErrorTable.of((ValidationError, _invalid))
+_loaded: dict[type[Settings], Settings] = {}
+
+
+def load[S: Settings](kind: type[S]) -> Result[S, ErrorDetail]:
+    """The settings of one concern, read once per process. Fails with `internal_error` naming the variables."""
+    known = _loaded.get(kind)
+    if known is not None:
+        return Success(cast("S", known))  # the dictionary maps each class to its own instance
+    return attempt(kind, errors=_SETTINGS_ERRORS).map(lambda value: _remember(kind, value))
+
+
+def settings[S: Settings](kind: type[S]) -> S:
+    """The settings of one concern; a value that cannot be read ends the process with a message naming the variable."""
+    return fold(load(kind), success=lambda value: value, failure=lambda error: sys.exit(error.message))
+
+
+def _remember[S: Settings](kind: type[S], value: S) -> S:
+    _loaded[kind] = value
+    return value

@@ -1,0 +1,94 @@
+"""Local JSON files: the store that takes a table's place when its variable is unset.
+
+Writes are atomic (temporary file and rename) and serialised per file within the process; reads and writes run in
+worker threads. An `OSError` is `service_unavailable`, a file that is not JSON is `internal_error`.
+"""
+
+import asyncio
+import json
+import os
+import re
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from apis.shared.errors import ErrorDetail, internal_error, service_unavailable
+from apis.shared.result import ErrorTable, Result, attempt
+
+type Json = Any  # Any: a JSON document; callers parse it into a record
+type JsonObject = dict[str, Json]
+
+SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+
+_READ_ERRORS = ErrorTable.of((OSError, service_unavailable), (ValueError, lambda _: internal_error(None)))
+_locks: "weakref.WeakValueDictionary[Path, asyncio.Lock]" = weakref.WeakValueDictionary()
+
+
+def is_safe_id(value: str) -> bool:
+    """Whether `value` may become part of a path: the session id rule, so no separator and no dot."""
+    return SAFE_ID.fullmatch(value) is not None
+
+
+async def read_json(path: Path) -> Result[Json | None, ErrorDetail]:
+    """The document, or None when the file does not exist."""
+    result = await asyncio.to_thread(attempt, _read, path, errors=_READ_ERRORS)
+    return result.alt(lambda error: error.caused_by(error.cause, file=path.name))
+
+
+async def write_json(path: Path, document: Json) -> Result[None, ErrorDetail]:
+    """Replace the file; missing folders are made."""
+    async with _lock_of(path):
+        return await asyncio.to_thread(attempt, _replace, path, document, errors=_READ_ERRORS)
+
+
+async def update_json(
+    path: Path, change: Callable[[JsonObject | None], Result[JsonObject, ErrorDetail]]
+) -> Result[JsonObject, ErrorDetail]:
+    """Read, change and replace under the file's lock; `change` gets None when there is no file. A Failure of
+    `change` leaves the file as it is."""
+    async with _lock_of(path):
+        return await asyncio.to_thread(_update, path, change)
+
+
+async def list_folder(path: Path, pattern: str) -> Result[list[Path], ErrorDetail]:
+    """The matching entries sorted by name; an absent folder is empty."""
+    return await asyncio.to_thread(attempt, _list, path, pattern, errors=_READ_ERRORS)
+
+
+def _lock_of(path: Path) -> asyncio.Lock:
+    lock = _locks.get(path)
+    if lock is None:
+        lock = _locks[path] = asyncio.Lock()
+    return lock
+
+
+def _read(path: Path) -> Json | None:
+    if not path.exists():
+        return None
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _replace(path: Path, document: Json) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+            json.dump(document, handle, indent=2, ensure_ascii=False)
+        Path(temporary).replace(path)
+    finally:
+        Path(temporary).unlink(missing_ok=True)
+
+
+def _update(
+    path: Path, change: Callable[[JsonObject | None], Result[JsonObject, ErrorDetail]]
+) -> Result[JsonObject, ErrorDetail]:
+    def replaced(document: JsonObject) -> Result[JsonObject, ErrorDetail]:
+        return attempt(_replace, path, document, errors=_READ_ERRORS).map(lambda _: document)
+
+    return attempt(_read, path, errors=_READ_ERRORS).bind(change).bind(replaced)
+
+
+def _list(path: Path, pattern: str) -> list[Path]:
+    return sorted(path.glob(pattern)) if path.is_dir() else []
