@@ -136,7 +136,7 @@ class InstitutionSettings(Settings):
 
 
 class WebSettings(Settings):
-    environment: str = "development"
+    environment: str | None = None
     cors_origins: str | None = None
     log_level: Annotated[
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
@@ -145,7 +145,8 @@ class WebSettings(Settings):
 
     @property
     def is_development(self) -> bool:
-        return self.environment == "development"
+        """For the CORS rules, unset counts as development; for authentication it does not."""
+        return self.environment in {None, "development"}
 
     @property
     def extra_origins(self) -> tuple[str, ...]:

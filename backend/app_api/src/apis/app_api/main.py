@@ -1,0 +1,39 @@
+"""`uvicorn apis.app_api.main:app`"""
+
+from apis.app_api.health.routes import router as health
+from apis.shared.http import create_service
+from apis.shared.settings import (
+    AuthSettings,
+    AwsSettings,
+    InstitutionSettings,
+    StorageSettings,
+    WebSettings,
+    load_env_file,
+    settings,
+)
+
+LOCAL_ORIGIN = "http://localhost:4200"
+MAX_BODY_BYTES = 2 * 1024 * 1024
+
+load_env_file()
+for concern in (AwsSettings, AuthSettings, InstitutionSettings, StorageSettings):
+    settings(concern)
+
+
+def _origins() -> tuple[str, ...]:
+    web = settings(WebSettings)
+    local = (LOCAL_ORIGIN,) if web.is_development else ()
+    # Deployments do not set ENVIRONMENT here: unset allows both the local and the production origin.
+    production = settings(InstitutionSettings).production_cors_origins if web.environment != "development" else ()
+    return (*local, *production, *web.extra_origins)
+
+
+app = create_service(
+    title="App API",
+    version="2.0.0",
+    description="Sessions, messages and administration of the chat assistant.",
+    tags=[{"name": "Health", "description": "For load balancers and container health checks."}],
+    routers=[health],
+    origins=_origins(),
+    max_body_bytes=MAX_BODY_BYTES,
+)

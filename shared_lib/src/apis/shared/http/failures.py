@@ -1,0 +1,92 @@
+"""The one place where a failure becomes an HTTP response, and the handlers of last resort."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from apis.shared.errors import ErrorCode, ErrorDetail, http_status_to_error_code, status_of
+from apis.shared.http import context
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse
+
+
+class FailureRaised(Exception):  # noqa: N818 - not an error of its own: it carries a Failure out of a dependency
+    """How a dependency's Failure leaves FastAPI's dependency resolution."""
+
+    def __init__(self, error: ErrorDetail) -> None:
+        super().__init__(error.code.value)
+        self.error = error
+
+
+def error_body(error: ErrorDetail, request_id: str) -> dict[str, Any]:
+    """The wire form: `detail` is always a string, and the request id joins the metadata."""
+    body = error.model_dump(mode="json", exclude_none=True)
+    body["detail"] = error.detail if error.detail is not None else error.message
+    body["metadata"] = {**body.get("metadata", {}), "request_id": request_id}
+    return body
+
+
+def failure_response(error: ErrorDetail, *, status: int | None = None) -> JSONResponse:
+    """Render `error` and note it for the request's log record. `status` is for the framework's own 405."""
+    request = context.current()
+    request.error = error
+    headers: dict[str, str] = {}
+    if error.code is ErrorCode.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"
+    if error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    return JSONResponse(
+        error_body(error, request.request_id), status_code=status or status_of(error.code), headers=headers
+    )
+
+
+def validation_failure(errors: Sequence[Any]) -> ErrorDetail:
+    """pydantic's error list as one ErrorDetail; the offending input itself is never repeated."""
+    problems = [
+        {
+            "field": ".".join(str(part) for part in problem["loc"]) if problem["type"] != "json_invalid" else "body",
+            "message": str(problem["msg"]),
+            "type": str(problem["type"]),
+        }
+        for problem in errors
+    ]
+    fields = {problem["field"] for problem in problems}
+    text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
+    return ErrorDetail(
+        code=ErrorCode.VALIDATION_ERROR,
+        message=f"The request is not valid. {text}",
+        detail=text,
+        field=fields.pop() if len(fields) == 1 else None,
+        metadata={"errors": problems},
+    )
+
+
+def install_handlers(app: FastAPI) -> None:
+    app.add_exception_handler(FailureRaised, _on_failure)
+    app.add_exception_handler(RequestValidationError, _on_validation_error)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+async def _on_failure(_: Request, raised: Exception) -> JSONResponse:
+    assert isinstance(raised, FailureRaised)  # noqa: S101 - registered for this class only
+    return failure_response(raised.error)
+
+
+async def _on_validation_error(_: Request, raised: Exception) -> JSONResponse:
+    assert isinstance(raised, RequestValidationError)  # noqa: S101 - registered for this class only
+    return failure_response(validation_failure(raised.errors()))
+
+
+_FRAMEWORK_TEXTS = {404: "Not found", 405: "Method not allowed", 400: "The request body could not be read."}
+
+
+async def _on_http_exception(_: Request, raised: Exception) -> JSONResponse:
+    assert isinstance(raised, HTTPException)  # noqa: S101 - registered for this class only
+    status = raised.status_code
+    code = ErrorCode.BAD_REQUEST if status in {400, 405} else http_status_to_error_code(status)
+    error = ErrorDetail(code=code, message=_FRAMEWORK_TEXTS.get(status, "The request could not be handled."))
+    response = failure_response(error, status=status if status == 405 else None)
+    for name, value in (raised.headers or {}).items():
+        response.headers[name] = value
+    return response

@@ -1,0 +1,140 @@
+"""Around every request: its id, its one log record when it fails, and the 500 of last resort."""
+
+import asyncio
+import logging
+import time
+
+from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, internal_error, service_unavailable, status_of
+from apis.shared.http import context
+from apis.shared.http.failures import failure_response
+from apis.shared.lifecycle import Shutdown
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+logger = logging.getLogger("apis.requests")
+
+SHUTDOWN_GRACE_SECONDS = 2.5
+
+
+class RequestLog:
+    """Outermost: gives each response its `X-Request-ID` and writes one record per failed request."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = context.RequestContext(context.request_id_from(Headers(scope=scope).get("x-request-id")))
+        context.enter(request)
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-ID"] = request.request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        finally:
+            if request.error is not None:
+                _write(request, request.error, status, scope)
+
+
+class ErrorBoundary:
+    """Innermost: no exception leaves it, so that every answer passes the CORS headers on its way out.
+
+    It also bounds the request body, and ends what still runs when the grace period of a shutdown is over.
+    """
+
+    def __init__(self, app: ASGIApp, *, max_body_bytes: int, shutdown: Shutdown) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+        self._shutdown = shutdown
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        if int(Headers(scope=scope).get("content-length") or 0) > self._max_body_bytes:
+            await failure_response(_TOO_LARGE)(scope, receive, send)
+            return
+        started = False
+        received = 0
+        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+
+        async def send_and_note(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        async def receive_bounded() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > self._max_body_bytes:
+                raise _BodyTooLarge
+            return message
+
+        def stop_later() -> None:
+            if task is not None:
+                loop.call_later(SHUTDOWN_GRACE_SECONDS, task.cancel)
+
+        unsubscribe = self._shutdown.subscribe(stop_later)
+        try:
+            await self._app(scope, receive_bounded, send_and_note)
+        except Exception as bug:  # noqa: BLE001 - the handler of last resort
+            error = internal_error(bug)
+            response = failure_response(error)
+            if not started:
+                await response(scope, receive, send)
+        except asyncio.CancelledError:
+            if started or task is None or not self._shutdown.is_stopping:
+                raise
+            task.uncancel()
+            await failure_response(service_unavailable(None, reason="the process is stopping"))(scope, receive, send)
+        finally:
+            unsubscribe()
+
+
+class _BodyTooLarge(Exception):  # noqa: N818 - FastAPI answers 400 for whatever interrupts reading the body
+    pass
+
+
+_TOO_LARGE = bad_request("The request body is too large.")
+
+
+def _write(request: context.RequestContext, error: ErrorDetail, status: int, scope: Scope) -> None:
+    route = scope.get("route")
+    fields = {
+        "code": error.code.value,
+        "status": status or status_of(error.code),
+        "method": scope["method"],
+        "route": getattr(route, "path", None) or "unmatched",
+        "request_id": request.request_id,
+        "user_id": request.user_id,
+        "duration_ms": round((time.perf_counter() - request.started) * 1000, 1),
+        "causes": _causes(error.cause),
+        **error.context,
+    }
+    server_side = status_of(error.code) >= 500
+    is_bug = error.code is ErrorCode.INTERNAL_ERROR and error.cause is not None
+    logger.log(
+        logging.ERROR if server_side else logging.INFO,
+        "request failed",
+        extra=fields,
+        exc_info=error.cause if is_bug else None,
+    )
+
+
+def _causes(cause: BaseException | None) -> list[str]:
+    """The chain of exceptions behind a failure, outermost first."""
+    causes: list[str] = []
+    while cause is not None and len(causes) < 10:
+        causes.append(f"{type(cause).__qualname__}: {cause}")
+        cause = cause.__cause__ or cause.__context__
+    return causes

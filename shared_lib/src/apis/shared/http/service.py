@@ -1,0 +1,103 @@
+"""The frame that both services share: logging, middleware, error handlers, start and stop."""
+
+import asyncio
+import logging
+import logging.config
+import signal
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Any
+
+from apis.shared.http.failures import install_handlers
+from apis.shared.http.middleware import ErrorBoundary, RequestLog
+from apis.shared.lifecycle import background, shutdown
+from apis.shared.settings import WebSettings, settings
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
+EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
+DRAIN_SECONDS = 1.0
+
+
+def create_service(
+    *,
+    title: str,
+    description: str,
+    version: str,
+    tags: Sequence[dict[str, Any]],
+    routers: Sequence[APIRouter],
+    origins: Sequence[str],
+    max_body_bytes: int,
+    compress: bool = False,
+    on_start: Callable[[], Awaitable[None]] | None = None,
+) -> FastAPI:
+    """A FastAPI application with the behaviour that both services have in common.
+
+    `origins` are the allowed web origins; `compress` gzips bodies over 1000 bytes, never event streams.
+    """
+    configure_logging(settings(WebSettings).log_level)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        _announce_shutdown(asyncio.get_running_loop())
+        if on_start is not None:
+            await on_start()
+        yield
+        shutdown.begin()
+        await background.drain(DRAIN_SECONDS)
+
+    app = FastAPI(title=title, description=description, version=version, openapi_tags=list(tags), lifespan=lifespan)
+    for router in routers:
+        app.include_router(router)
+    install_handlers(app)
+    app.add_middleware(ErrorBoundary, max_body_bytes=max_body_bytes, shutdown=shutdown)
+    if compress:
+        app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=6)
+    if origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=EXPOSED_HEADERS,
+        )
+    app.add_middleware(RequestLog)
+    return app
+
+
+def configure_logging(level: str) -> None:
+    """One JSON object per line on stderr, for our own loggers and those of libraries."""
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {
+                "json": {
+                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+                    "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
+                }
+            },
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "root": {"handlers": ["stderr"], "level": level},
+            "loggers": {"httpx": {"level": "WARNING"}, "botocore": {"level": "WARNING"}},
+        }
+    )
+
+
+def _announce_shutdown(loop: asyncio.AbstractEventLoop) -> None:
+    """Tell running streams at SIGTERM: the server itself waits for them before it ends the lifespan."""
+    if threading.current_thread() is not threading.main_thread():
+        return  # an embedded server: signals belong to its host
+    previous = signal.getsignal(signal.SIGTERM)
+
+    def announce(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(shutdown.begin)
+        if callable(previous):
+            previous(number, frame)
+
+    signal.signal(signal.SIGTERM, announce)

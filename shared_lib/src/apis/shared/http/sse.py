@@ -1,0 +1,207 @@
+"""Server-sent events: the only place where a stream item becomes text."""
+
+import asyncio
+import base64
+import json
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from enum import Enum, auto
+from typing import Protocol
+
+from apis.shared.errors import (
+    ConversationalErrorEvent,
+    ErrorCode,
+    ErrorDetail,
+    build_conversational_error_event,
+)
+from apis.shared.http import context
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+logger = logging.getLogger(__name__)
+
+HEARTBEAT_SECONDS = 15.0
+
+
+class SseEvent(Protocol):
+    @property
+    def event(self) -> str:
+        """The event's name on the wire, never empty."""
+        ...
+
+    def payload(self) -> Mapping[str, object]:
+        """The data: JSON types only."""
+        ...
+
+
+type FailureRecorder = Callable[[ErrorDetail, str], Awaitable[Result[None, ErrorDetail]]]
+"""Persists a failed turn: gets the failure and the text that the user was shown."""
+
+
+class _Signal(Enum):
+    END = auto()
+    HANG_UP = auto()
+    HEARTBEAT = auto()
+
+
+class EventStream(Response):
+    """A response that streams Results as events, one flush per event, and ends with exactly one `done`.
+
+    A Failure is the last item. It is delivered as the conversational error sequence: five message events, then
+    `record_failure` runs, then `stream_error` and `done`. When the client hangs up, the items are cancelled and
+    closed, and this response waits for their clean-up. A silent stream is kept alive by `ping` events.
+    """
+
+    media_type = "text/event-stream"
+
+    def __init__(
+        self,
+        items: AsyncIterator[Result[SseEvent, ErrorDetail]],
+        *,
+        session_id: str,
+        record_failure: FailureRecorder | None = None,
+    ) -> None:
+        self.status_code = 200
+        self.background = None
+        self.body = b""
+        self._items = items
+        self._session_id = session_id
+        self._record_failure = record_failure
+        self._queue: asyncio.Queue[bytes | _Signal] = asyncio.Queue()
+        self._started = False
+        self._failed_early: ErrorCode | None = None
+        self.init_headers(
+            {
+                "Content-Type": "text/event-stream; charset=utf-8",
+                "Cache-Control": "no-cache",
+                "X-Accel-Buffering": "no",
+                "X-Session-ID": session_id,
+            }
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        loop = asyncio.get_running_loop()
+        producer = loop.create_task(self._produce())
+        producer.add_done_callback(lambda _: self._queue.put_nowait(_Signal.END))
+        watcher = loop.create_task(self._watch(receive))
+        heartbeat = loop.call_later(HEARTBEAT_SECONDS, self._queue.put_nowait, _Signal.HEARTBEAT)
+        try:
+            while (item := await self._queue.get()) not in {_Signal.END, _Signal.HANG_UP}:
+                heartbeat.cancel()
+                await self._send(send, frame("ping", {}) if isinstance(item, _Signal) else item)
+                heartbeat = loop.call_later(HEARTBEAT_SECONDS, self._queue.put_nowait, _Signal.HEARTBEAT)
+            if item is _Signal.END:
+                producer.result()
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            heartbeat.cancel()
+            watcher.cancel()
+            producer.cancel()
+            await asyncio.wait((producer, watcher))
+
+    async def _send(self, send: Send, body: bytes) -> None:
+        if not self._started:
+            self._started = True
+            if self._failed_early is not None:
+                self.headers["X-Error-Code"] = self._failed_early.value
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": body, "more_body": True})
+
+    async def _watch(self, receive: Receive) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self._queue.put_nowait(_Signal.HANG_UP)
+
+    async def _produce(self) -> None:
+        failure = await self._forward()
+        if failure is not None:
+            await self._fail(failure)
+        self._put("done", {})
+
+    async def _forward(self) -> ErrorDetail | None:
+        """Queue the events; the failure that ended them, if any."""
+        try:
+            async for item in self._items:
+                match item:
+                    case Success(event):
+                        match attempt(frame, event.event, event.payload(), errors=_NOT_JSON):
+                            case Success(body):
+                                self._queue.put_nowait(body)
+                            case Failure(error):
+                                return error
+                    case Failure(error):
+                        return error
+        except Exception as bug:
+            logger.exception("stream failed", extra={"request_id": context.current().request_id})
+            return _STREAM_FAILED.caused_by(bug)
+        finally:
+            close: Callable[[], Awaitable[None]] | None = getattr(self._items, "aclose", None)
+            if close is not None:
+                await close()
+        return None
+
+    async def _fail(self, error: ErrorDetail) -> None:
+        context.current().error = error
+        if not self._started and self._queue.empty():
+            self._failed_early = error.code
+        event = conversational(error, self._session_id)
+        self._put("message_start", {"role": "assistant"})
+        self._put("content_block_start", {"contentBlockIndex": 0, "type": "text"})
+        self._put("content_block_delta", {"contentBlockIndex": 0, "type": "text", "text": event.message})
+        self._put("content_block_stop", {"contentBlockIndex": 0})
+        self._put("message_stop", {"stopReason": "error"})
+        if self._record_failure is not None and not await self._recorded(self._record_failure, error, event.message):
+            event = event.model_copy(update={"metadata": {**(event.metadata or {}), "persisted": False}})
+        self._put("stream_error", event.model_dump(mode="json", exclude_none=True))
+
+    async def _recorded(self, record: FailureRecorder, error: ErrorDetail, text: str) -> bool:
+        # Shielded: a client that hangs up now must not leave the conversation without its ending.
+        try:
+            result = await asyncio.shield(asyncio.ensure_future(record(error, text)))
+        except Exception:
+            logger.exception("recording a failed turn failed", extra={"request_id": context.current().request_id})
+            return False
+        match result:
+            case Failure(reason):
+                logger.error(
+                    "recording a failed turn failed",
+                    extra={"request_id": context.current().request_id, "code": reason.code.value, **reason.context},
+                    exc_info=reason.cause,
+                )
+                return False
+            case _:
+                return True
+
+    def _put(self, event: str, payload: Mapping[str, object]) -> None:
+        self._queue.put_nowait(frame(event, payload))
+
+
+def conversational(error: ErrorDetail, session_id: str) -> ConversationalErrorEvent:
+    """The failure as the chat shows it: only its own message, which is written for users, is quoted."""
+    return build_conversational_error_event(
+        error.code,
+        error.message,
+        session_id=session_id,
+        recoverable=error.recoverable,
+        retry_after=error.retry_after,
+    )
+
+
+def frame(event: str, payload: Mapping[str, object]) -> bytes:
+    """One event: a name and one line of JSON. Raises TypeError or ValueError for what JSON cannot hold."""
+    data = json.dumps(payload, separators=(", ", ": "), allow_nan=False, default=_encode_bytes)
+    return f"event: {event}\ndata: {data}\n\n".encode()
+
+
+def _encode_bytes(value: object) -> str:
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode("ascii")
+    msg = f"{type(value).__name__} is not JSON"
+    raise TypeError(msg)
+
+
+_STREAM_FAILED = ErrorDetail(
+    code=ErrorCode.STREAM_ERROR, message="The answer was interrupted by an unexpected problem."
+)
+_NOT_JSON = ErrorTable.of((TypeError, _STREAM_FAILED.caused_by), (ValueError, _STREAM_FAILED.caused_by))
