@@ -36,23 +36,33 @@ class Shutdown:
 
 
 class BackgroundTasks:
-    """Fire-and-forget work whose outcome no response depends on. Keeps a reference until each task is done."""
+    """Work that goes on when the request that started it does not wait for it. Keeps a reference until it is done."""
 
     def __init__(self) -> None:
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()  # Any: each task has its own value
 
     def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """Fire and forget: no response depends on the outcome; an exception is a bug and is logged."""
+        self.start(work, name=name).add_done_callback(self._report)
+
+    def start[T](self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
+        """A task that outlives the cancellation of its creator."""
         task = asyncio.get_running_loop().create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._finished)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def finish[T](self, work: Coroutine[Any, Any, T], *, name: str) -> T:
+        """Await `work`, which runs to its end even when the caller is cancelled meanwhile."""
+        return await asyncio.shield(self.start(work, name=name))
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a bound on shutdown, not on one call
         """Wait for running work, at most `timeout` seconds; what is left then ends with the process."""
         if self._tasks:
             await asyncio.wait(tuple(self._tasks), timeout=timeout)
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+    @staticmethod
+    def _report(task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (bug := task.exception()) is not None:
             logger.error("background task failed", extra={"task": task.get_name()}, exc_info=bug)
 

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 50
 CONNECT_TIMEOUT_SECONDS = 2.0
-READ_TIMEOUT_SECONDS = 4.0
+READ_TIMEOUT_SECONDS = 3.5
 MAX_ATTEMPTS = 2
 # Two attempts that both run into the read timeout, the pause between them, and some time in the queue.
-CALL_DEADLINE_SECONDS = 9.5
+CALL_DEADLINE_SECONDS = 8.5
 
 
 class ServiceClient[C]:

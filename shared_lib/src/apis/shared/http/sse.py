@@ -4,9 +4,12 @@ import asyncio
 import base64
 import json
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from enum import Enum, auto
 from typing import Protocol
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from apis.shared.errors import (
     ConversationalErrorEvent,
@@ -15,9 +18,8 @@ from apis.shared.errors import (
     build_conversational_error_event,
 )
 from apis.shared.http import context
+from apis.shared.lifecycle import background
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ class SseEvent(Protocol):
         ...
 
 
-type FailureRecorder = Callable[[ErrorDetail, str], Awaitable[Result[None, ErrorDetail]]]
+type FailureRecorder = Callable[[ErrorDetail, str], Coroutine[object, object, Result[None, ErrorDetail]]]
 """Persists a failed turn: gets the failure and the text that the user was shown."""
 
 
@@ -158,7 +160,7 @@ class EventStream(Response):
     async def _recorded(self, record: FailureRecorder, error: ErrorDetail, text: str) -> bool:
         # Shielded: a client that hangs up now must not leave the conversation without its ending.
         try:
-            result = await asyncio.shield(asyncio.ensure_future(record(error, text)))
+            result = await background.finish(record(error, text), name="record a failed turn")
         except Exception:
             logger.exception("recording a failed turn failed", extra={"request_id": context.current().request_id})
             return False
