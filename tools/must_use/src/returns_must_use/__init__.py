@@ -2,6 +2,9 @@
 
 from mypy.plugin import Plugin
 
+from returns_must_use.plugin import MustUsePlugin
+
 
 def plugin(_version: str) -> type[Plugin]:
-    return Plugin
+    """mypy's entry point."""
+    return MustUsePlugin

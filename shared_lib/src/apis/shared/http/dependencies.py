@@ -4,11 +4,12 @@ import functools
 from collections.abc import Awaitable, Callable
 from typing import Annotated
 
+from fastapi import Depends, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
 from apis.shared.errors import ErrorDetail
 from apis.shared.http.failures import FailureRaised
 from apis.shared.result import Failure, Result, Success
-from fastapi import Depends, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 __all__ = ["BearerToken", "Depends", "dependency"]
 

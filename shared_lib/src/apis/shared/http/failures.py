@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
-from apis.shared.errors import ErrorCode, ErrorDetail, http_status_to_error_code, status_of
-from apis.shared.http import context
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
+
+from apis.shared.errors import ErrorCode, ErrorDetail, http_status_to_error_code, status_of
+from apis.shared.http import context
 
 
 class FailureRaised(Exception):  # noqa: N818 - not an error of its own: it carries a Failure out of a dependency

@@ -4,12 +4,13 @@ import asyncio
 import logging
 import time
 
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
 from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, internal_error, service_unavailable, status_of
 from apis.shared.http import context
 from apis.shared.http.failures import failure_response
 from apis.shared.lifecycle import Shutdown
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 logger = logging.getLogger("apis.requests")
 

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, get_args, get_type_hints
 
+from fastapi import APIRouter
+from starlette.responses import Response
+
 from apis.shared.errors import ErrorCode, ErrorDetail, status_of
 from apis.shared.http.failures import failure_response
 from apis.shared.result import Failure, Result, Success
-from fastapi import APIRouter
-from starlette.responses import Response
 
 GUARDED = (ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN)
 """What a route behind a signed-in user can answer because of it."""

@@ -10,13 +10,14 @@ from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
+from fastapi import APIRouter, FastAPI
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
+
 from apis.shared.http.failures import install_handlers
 from apis.shared.http.middleware import ErrorBoundary, RequestLog
 from apis.shared.lifecycle import background, shutdown
 from apis.shared.settings import WebSettings, settings
-from fastapi import APIRouter, FastAPI
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
 DRAIN_SECONDS = 1.0

@@ -1,10 +1,11 @@
 from typing import Literal
 
+from pydantic import BaseModel
+from starlette.responses import JSONResponse
+
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import ResultRouter
 from apis.shared.result import Result, Success, suppression_counts
-from pydantic import BaseModel
-from starlette.responses import JSONResponse
 
 
 class Health(BaseModel):
