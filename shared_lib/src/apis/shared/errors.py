@@ -93,6 +93,13 @@ class ErrorDetail(BaseModel):
     _recoverable: bool | None = PrivateAttr(default=None)
     _retry_after: int | None = PrivateAttr(default=None)
 
+    def __eq__(self, other: object) -> bool:
+        """Equal on the wire; what is carried for the log does not count."""
+        return isinstance(other, ErrorDetail) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.code, self.message))
+
     @property
     def cause(self) -> BaseException | None:
         return self._cause
