@@ -1,0 +1,65 @@
+"""Which types hold a Result: the Result itself, and everything it can travel in."""
+
+from collections.abc import Collection
+
+from mypy.maptype import map_instance_to_supertype
+from mypy.types import Instance, TupleType, Type, TypedDictType, TypeVarType, UnionType, UnpackType, get_proper_type
+
+# Supertype -> the type arguments that a value of this type delivers.
+_CARRIERS = {
+    "typing.Awaitable": (0,),
+    "typing.Iterable": (0,),
+    "typing.AsyncIterable": (0,),
+    "typing.Mapping": (1,),
+    "typing.Generator": (2,),
+    "concurrent.futures._base.Future": (0,),
+    "returns.io.IO": (0,),
+    "returns.maybe.Maybe": (0,),
+    "returns.future.Future": (0,),
+}
+
+
+class Carriers:
+    """Decides whether a value of a type is, holds or will deliver one of the configured result types."""
+
+    def __init__(self, result_types: Collection[str]) -> None:
+        self._result_types = frozenset(result_types)
+
+    def is_result(self, typ: Type) -> bool:
+        """Whether the type is a result type, a subclass of one, or a union or type variable that may be one."""
+        proper = get_proper_type(typ)
+        if isinstance(proper, UnionType):
+            return any(self.is_result(item) for item in proper.items)
+        if isinstance(proper, TypeVarType):
+            return any(self.is_result(bound) for bound in (proper.upper_bound, *proper.values))
+        return isinstance(proper, Instance) and any(base.fullname in self._result_types for base in proper.type.mro)
+
+    def holds_result(self, typ: Type) -> bool:
+        return self._holds(typ, frozenset())
+
+    def _holds(self, typ: Type, above: frozenset[Type]) -> bool:
+        proper = get_proper_type(typ)
+        if proper in above:  # a type that is defined through itself, such as str, an iterable of str
+            return False
+        if self.is_result(proper):
+            return True
+        return any(self._holds(part, above | {proper}) for part in _parts(proper))
+
+
+def _parts(typ: Type) -> list[Type]:
+    if isinstance(typ, UnionType | TupleType):
+        return list(typ.items)
+    if isinstance(typ, UnpackType):
+        return [typ.type]
+    if isinstance(typ, TypedDictType):
+        return list(typ.items.values())
+    if isinstance(typ, TypeVarType):
+        return [typ.upper_bound, *typ.values]
+    if isinstance(typ, Instance):
+        parts = []
+        for base in typ.type.mro:
+            if base.fullname in _CARRIERS:
+                args = map_instance_to_supertype(typ, base).args
+                parts += [args[index] for index in _CARRIERS[base.fullname] if index < len(args)]
+        return parts
+    return []
