@@ -10,7 +10,7 @@ ErrorBody = Mapping[str, Any]
 
 
 class Conformance:
-    """An httpx response hook: an error that is not an ErrorDetail, or that its route does not declare, fails the test."""
+    """An httpx response hook: an error that is no ErrorDetail, or that its route does not declare, fails the test."""
 
     def __init__(self, openapi: Mapping[str, Any]) -> None:
         self._routes = [

@@ -54,7 +54,7 @@ class ResultRouter(APIRouter):
     ) -> Callable[[E], E]:
         def register(endpoint: E) -> E:
             value_type = get_args(get_type_hints(endpoint)["return"])[0]
-            codes = _declared(endpoint, (*self._errors, *errors))
+            codes = _declared(method, endpoint, (*self._errors, *errors))
             is_response = isinstance(value_type, type) and issubclass(value_type, Response)
             if value_type is type(None):
                 options.setdefault("status_code", HTTPStatus.NO_CONTENT)
@@ -84,9 +84,14 @@ def _rendering(endpoint: Endpoint) -> Callable[..., Awaitable[Any]]:
     return render
 
 
-def _declared(endpoint: Endpoint, codes: Sequence[ErrorCode]) -> list[ErrorCode]:
-    takes_input = bool(inspect.signature(endpoint).parameters)
-    return sorted({*codes, *((ErrorCode.VALIDATION_ERROR,) if takes_input else ())})
+def _declared(method: str, endpoint: Endpoint, codes: Sequence[ErrorCode]) -> list[ErrorCode]:
+    """`codes` and what the frame itself can answer: an invalid input, a body that is too large."""
+    framework: set[ErrorCode] = set()
+    if inspect.signature(endpoint).parameters:
+        framework.add(ErrorCode.VALIDATION_ERROR)
+        if method in {"POST", "PUT", "PATCH"}:
+            framework.add(ErrorCode.BAD_REQUEST)
+    return sorted({*codes, *framework})
 
 
 def _error_responses(codes: Sequence[ErrorCode]) -> dict[int | str, dict[str, Any]]:

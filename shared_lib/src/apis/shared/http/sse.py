@@ -66,7 +66,6 @@ class EventStream(Response):
     ) -> None:
         self.status_code = 200
         self.background = None
-        self.body = b""
         self._items = items
         self._session_id = session_id
         self._record_failure = record_failure
