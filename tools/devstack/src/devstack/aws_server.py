@@ -1,0 +1,31 @@
+"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT`."""
+
+import logging
+import os
+import signal
+import sys
+
+from werkzeug.serving import run_simple
+
+from devstack.ports import LOOPBACK
+
+
+def main() -> None:
+    port = int(sys.argv[1])
+    # Ctrl-C reaches the whole process group, but the services still need the endpoint while they stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ["MOTO_PORT"] = str(port)
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
+
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - lazy: it reads MOTO_PORT at import
+        DomainDispatcherApplication,
+        MotoRequestHandler,
+        create_backend_app,
+    )
+
+    application = DomainDispatcherApplication(create_backend_app)
+    run_simple(LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler)
+
+
+if __name__ == "__main__":
+    main()
