@@ -1,0 +1,51 @@
+"""From the claims of a token to a `User`."""
+
+import re
+from collections.abc import Mapping
+
+from apis.shared.auth.models import User
+from apis.shared.errors import ErrorDetail, forbidden, unauthorized
+from apis.shared.result import Failure, Result, Success
+from apis.shared.settings import InstitutionSettings
+
+type Claims = Mapping[str, object]
+
+_EMPLOYEE_NUMBER = re.compile(r"[0-9]{9}")
+_NO_USER = unauthorized("The access token does not identify a user.")
+_NO_BASE_ROLE = forbidden("User does not have required role.")
+
+
+def user_from(claims: Claims, institution: InstitutionSettings) -> Result[User, ErrorDetail]:
+    """The user; `unauthorized` without a valid employee number (nine ASCII digits in a string, never a number)."""
+    number = claims.get(institution.employee_number_claim)
+    if not isinstance(number, str) or not _EMPLOYEE_NUMBER.fullmatch(number):
+        return Failure(_NO_USER)
+    return Success(
+        User(
+            email=(_text(claims, "email") or _text(claims, "preferred_username")).lower(),
+            user_id=number,
+            name=_text(claims, "name") or f"{_text(claims, 'given_name')} {_text(claims, 'family_name')}".strip(),
+            roles=_roles(claims),
+            picture=_text(claims, "picture") or None,
+        )
+    )
+
+
+def with_base_role(user: User, institution: InstitutionSettings) -> Result[User, ErrorDetail]:
+    """The same user; `forbidden` without one of the roles that let somebody in at all."""
+    if any(role in institution.base_roles for role in user.roles):
+        return Success(user)
+    return Failure(_NO_BASE_ROLE.caused_by(None, user_id=user.user_id))
+
+
+def _text(claims: Claims, name: str) -> str:
+    value = claims.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _roles(claims: Claims) -> list[str]:
+    value = claims.get("roles")
+    if not isinstance(value, list):
+        return []
+    roles = [role for role in value if isinstance(role, str)]
+    return roles if len(roles) == len(value) else []

@@ -1,0 +1,37 @@
+"""The user of a request, as endpoints ask for it."""
+
+from typing import Annotated
+
+from apis.shared.auth.models import User
+from apis.shared.auth.service import authenticate, authenticate_trusted
+from apis.shared.errors import ErrorDetail
+from apis.shared.http import BearerToken, Depends, dependency, note_user
+from apis.shared.result import Result
+
+
+@dependency
+async def get_current_user(token: BearerToken) -> Result[User, ErrorDetail]:
+    """The signed-in user. Every guard builds on this object, so overriding it in a test overrides them all."""
+    return (await authenticate(token)).map(_noted)
+
+
+@dependency
+async def get_current_user_trusted(token: BearerToken) -> Result[User, ErrorDetail]:
+    """The user as the hosting runtime has verified it: only for the Inference API."""
+    return (await authenticate_trusted(token)).map(_noted)
+
+
+CurrentUser = Annotated[User, Depends(get_current_user)]
+TrustedUser = Annotated[User, Depends(get_current_user_trusted)]
+
+
+async def get_current_user_id(user: CurrentUser) -> str:
+    return user.user_id
+
+
+CurrentUserId = Annotated[str, Depends(get_current_user_id)]
+
+
+def _noted(user: User) -> User:
+    note_user(user.user_id)
+    return user

@@ -1,0 +1,75 @@
+"""From a bearer token to the `User` of the request, in the two ways that the services trust tokens."""
+
+import functools
+
+from apis.shared.auth.jwks import FETCH_DEADLINE_SECONDS, SigningKeys, fetch_key_set
+from apis.shared.auth.models import User
+from apis.shared.auth.tokens import TokenValidator, trusted_user
+from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, unauthorized
+from apis.shared.http_client import HttpClient
+from apis.shared.result import Failure, Result, Success, railway, require
+from apis.shared.settings import AuthSettings, InstitutionSettings, settings
+
+AUTHORITY = "https://login.microsoftonline.com"
+
+_NO_TOKEN = unauthorized("Please sign in.")
+_SWITCHED_OFF_OUTSIDE_DEVELOPMENT = ErrorDetail(
+    code=ErrorCode.INTERNAL_ERROR,
+    message="An internal error occurred. Please contact your administrator.",
+    detail="Authentication service misconfigured.",
+).caused_by(None, reason="ENABLE_AUTHENTICATION is off, and ENVIRONMENT is not a development environment")
+
+key_set_http = HttpClient("identity provider", deadline_seconds=FETCH_DEADLINE_SECONDS)
+
+
+@railway
+async def authenticate(token: str | None) -> Result[User, ErrorDetail]:
+    """The user of a token that this process verifies itself, or the development user."""
+    auth = settings(AuthSettings)
+    if not auth.enable_authentication:
+        return _development_user(auth)
+    bearer = require(token, _NO_TOKEN).unwrap()
+    tenant_id = require(auth.entra_tenant_id, _not_configured("ENTRA_TENANT_ID")).unwrap()
+    client_id = require(auth.entra_client_id, _not_configured("ENTRA_CLIENT_ID")).unwrap()
+    return await _validator(tenant_id, client_id).validate(bearer)
+
+
+@railway
+async def authenticate_trusted(token: str | None) -> Result[User, ErrorDetail]:
+    """The user of a token that the hosting runtime has verified before the request came here.
+
+    For the Inference API only: anybody who reaches the process directly is who they claim to be.
+    """
+    auth = settings(AuthSettings)
+    if not auth.enable_authentication:
+        return _development_user(auth)
+    bearer = require(token, _NO_TOKEN).unwrap()
+    return await trusted_user(bearer, settings(InstitutionSettings))
+
+
+def _development_user(auth: AuthSettings) -> Result[User, ErrorDetail]:
+    if not auth.is_development:
+        return Failure(_SWITCHED_OFF_OUTSIDE_DEVELOPMENT)
+    return Success(
+        User(
+            email="anonymous@local.dev",
+            user_id="000000000",
+            name="Anonymous User (Dev)",
+            roles=list(auth.dev_user_roles),
+        )
+    )
+
+
+def _not_configured(variable: str) -> ErrorDetail:
+    return internal_error(None, reason=f"{variable} is not set")
+
+
+@functools.cache
+def _validator(tenant_id: str, client_id: str) -> TokenValidator:
+    key_set_url = f"{AUTHORITY}/{tenant_id}/discovery/v2.0/keys"
+    return TokenValidator(
+        issuer=f"{AUTHORITY}/{tenant_id}/v2.0",
+        client_id=client_id,
+        keys=SigningKeys(functools.partial(fetch_key_set, key_set_http, key_set_url)),
+        institution=settings(InstitutionSettings),
+    )
