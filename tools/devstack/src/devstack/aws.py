@@ -20,6 +20,7 @@ from devstack.tables import BUCKETS, TABLES, Bucket, Index, Key, Table
 
 if TYPE_CHECKING:
     from boto3.session import Session
+    from botocore.config import Config
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_dynamodb.type_defs import (
@@ -84,9 +85,7 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
     The result is the environment that makes both services use them, credentials and region included. Two prefixes
     are two independent sets on one endpoint.
     """
-    from botocore.config import Config  # noqa: PLC0415 - lazy, as boto3
-
-    session, direct = _session(), Config(proxies={})
+    session, direct = _session(), _no_proxy()
     dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint, config=direct)
     s3: S3Client = session.client("s3", endpoint_url=endpoint, config=direct)
     control: BedrockAgentCoreControlClient = session.client(
@@ -111,6 +110,18 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
 def service_environment(endpoint: str) -> dict[str, str]:
     """Endpoint, region and credentials alone: what a client of the endpoint needs."""
     return {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION, **DUMMY_CREDENTIALS}
+
+
+def dynamodb_client(endpoint: str) -> "DynamoDBClient":
+    """A client for looking into, or filling, the tables of an endpoint."""
+    client: DynamoDBClient = _session().client("dynamodb", endpoint_url=endpoint, config=_no_proxy())
+    return client
+
+
+def _no_proxy() -> "Config":
+    from botocore.config import Config  # noqa: PLC0415 - lazy, as boto3
+
+    return Config(proxies={})
 
 
 def _session() -> "Session":

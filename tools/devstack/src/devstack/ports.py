@@ -3,24 +3,26 @@
 import random
 import socket
 
-from apis.shared.errors import ErrorDetail, service_unavailable
-from apis.shared.result import ErrorTable, Result, attempt
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import ErrorTable, Result, Success, attempt
+from devstack.failures import refusal
 
 LOOPBACK = "127.0.0.1"
 # Below the range that outgoing connections take their ports from: nothing slips in between the check and the use.
 _LOWEST, _HIGHEST = 20000, 32000
-_TAKEN = ErrorTable.of((OSError, service_unavailable))
 
 
-def bindable(port: int) -> Result[int, ErrorDetail]:
-    """`port` itself when nothing listens on it."""
-    return attempt(_bind, port, errors=_TAKEN)
+def bindable(port: int, *, option: str | None = None) -> Result[int, ErrorDetail]:
+    """`port` itself when nothing listens on it; the failure names the `option` that chooses another one."""
+    advice = f" Choose another one with {option}." if option is not None else ""
+    taken = refusal(f"Port {port} is taken by another program.{advice}")
+    return attempt(_bind, port, errors=ErrorTable.of((OSError, lambda _: taken)))
 
 
 def free_port() -> int:
     while True:
         port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311 - no secret, only unlikely to be chosen twice
-        if bindable(port).map(lambda _: True).value_or(False):
+        if bindable(port) == Success(port):
             return port
 
 

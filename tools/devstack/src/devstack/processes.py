@@ -11,8 +11,9 @@ from typing import NoReturn
 
 import httpx
 
-from apis.shared.errors import ErrorDetail, service_unavailable, timed_out
+from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, fold
+from devstack.failures import refusal
 
 POLL_SECONDS = 0.01
 STOP_SECONDS = 8.0
@@ -57,11 +58,9 @@ class Child:
 
     def death(self) -> ErrorDetail:
         """The failure that says how a process which should run has ended."""
-        return service_unavailable().model_copy(
-            update={
-                "message": f"{self.name} ended unexpectedly ({_reason(self.process.returncode)}). "
-                f"Its last lines ({self.log}):\n{self.last_lines()}"
-            }
+        return refusal(
+            f"{self.name} ended unexpectedly ({_reason(self.process.returncode)}). "
+            f"Its last lines ({self.log}):\n{self.last_lines()}"
         )
 
 
@@ -82,7 +81,7 @@ def start(name: str, module: str, *arguments: str, environment: Mapping[str, str
 def wait_until_answers(
     child: Child, url: str, *, timeout: float, on_wait: Callable[[float], None] | None = None
 ) -> Result[float, ErrorDetail]:
-    """Seconds until `url` answered 200. Fails when the process ends before, or with `timeout`.
+    """Seconds until `url` answered 200. Fails when the process ends before, or after `timeout` seconds.
 
     `on_wait` is told the seconds so far after every look.
     """
@@ -100,11 +99,9 @@ def wait_until_answers(
             time.sleep(POLL_SECONDS)
     seen = answer.map(lambda status: f"it answers with status {status}").value_or("it does not answer")
     return Failure(
-        timed_out().model_copy(
-            update={
-                "message": f"{child.name} was not ready after {timeout:.0f} s: {seen} at {url}. "
-                f"Its last lines ({child.log}):\n{child.last_lines()}"
-            }
+        refusal(
+            f"{child.name} was not ready after {timeout:.0f} s: {seen} at {url}. "
+            f"Its last lines ({child.log}):\n{child.last_lines()}"
         )
     )
 

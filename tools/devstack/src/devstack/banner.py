@@ -1,0 +1,48 @@
+"""What is printed when everything runs: addresses, and commands to try."""
+
+import json
+import shlex
+import uuid
+
+from devstack.model import PROVIDER
+from devstack.stack import Stack
+
+
+def banner(stack: Stack) -> str:
+    session_id = str(uuid.uuid4())
+    return f"""
+Everything is running; Ctrl-C stops it.
+
+  App API        {stack.app_url}  (documentation: {stack.app_url}/docs)
+  Inference API  {stack.inference_url}  (documentation: {stack.inference_url}/docs)
+  AWS            {stack.aws_url or "your account"}
+  Model          {stack.model.name} at {stack.model.base_url}
+  Logs           {stack.log_dir}
+
+Stream an answer:
+
+  {invocation(stack, session_id, "Tell me a short story about a fox.")}
+
+Then look at the session and its messages, with tokens and cost:
+
+  curl {stack.app_url}/sessions
+  curl {stack.app_url}/sessions/{session_id}/messages
+"""
+
+
+def invocation(stack: Stack, session_id: str, message: str) -> str:
+    """The shell command that sends `message` and shows the event stream."""
+    body = {
+        "session_id": session_id,
+        "message": message,
+        "provider": PROVIDER,
+        "model_id": stack.model.name,
+        "enabled_tools": [],
+    }
+    return " ".join(
+        shlex.quote(part)
+        for part in (
+            "curl", "-N", f"{stack.inference_url}/invocations",
+            "-H", "Content-Type: application/json", "-d", json.dumps(body),
+        )
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""The local language model as a process: `python -m devstack.model_server PORT ALIAS GGUF_FILE`.
+
+Serves the OpenAI protocol at `http://127.0.0.1:PORT/v1` once the model is loaded.
+"""
+
+import signal
+import sys
+
+from devstack.ports import LOOPBACK
+
+CONTEXT_TOKENS = 8192
+THREADS = 2
+# A model of this size may never find an end by itself; a request can ask for another limit.
+ANSWER_TOKENS = 512
+
+
+def main() -> None:
+    port, alias, gguf = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    # Ctrl-C reaches the whole process group, but the services still stream while they stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    import xllamacpp  # type: ignore[import-not-found,import-untyped,unused-ignore] # noqa: PLC0415 - optional, no types
+
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = gguf
+    parameters.model_alias = {alias}
+    parameters.hostnames = [LOOPBACK]
+    parameters.port = port
+    parameters.n_ctx = CONTEXT_TOKENS
+    parameters.n_predict = ANSWER_TOKENS
+    parameters.cpuparams.n_threads = THREADS
+    parameters.ui = False
+    server = xllamacpp.Server(parameters)
+    print(f"serving {gguf} at {server.listening_address}", flush=True)
+    while True:
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,132 @@
+"""Start all parts in the right order, keep them running, and stop them in reverse."""
+
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from apis.shared.aws.errors import aws_errors
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Failure, Result, Success, attempt, railway
+from devstack import aws, console, model, processes, services
+from devstack.environment import REGION, caller, without_aws
+from devstack.failures import refusal
+from devstack.model import Model
+from devstack.options import Options
+from devstack.ports import bindable
+from devstack.processes import Child
+from devstack.seed import seed_model
+from devstack.tables import TABLES, table_by_variable
+
+LOCAL_KEY = "local"
+_WATCH_SECONDS = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    app_url: str
+    inference_url: str
+    aws_url: str | None
+    """None: the caller's AWS account."""
+    model: Model
+    log_dir: Path
+    children: tuple[Child, ...]
+
+    def watch(self) -> Result[None, ErrorDetail]:
+        """Wait until a part ends, which none should; only a signal ends the wait otherwise."""
+        while True:
+            for child in self.children:
+                if not child.is_running:
+                    return Failure(child.death())
+            time.sleep(_WATCH_SECONDS)
+
+
+@railway
+def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, ErrorDetail]:
+    """Everything running and healthy. What was started is stopped by `cleanup`, also after a failure.
+
+    Fails with a sentence for the terminal: a port is taken, a package or credentials are missing, a part did not start.
+    """
+    _check_ports(options).unwrap()
+    parent = caller()
+    api_key = parent.get("OPENAI_API_KEY", LOCAL_KEY) if options.model_url is not None else LOCAL_KEY
+    children: list[Child] = []
+
+    loading: Child | None = None
+    if options.model_url is not None:
+        chosen = model.remote_model(options.model_url, options.model_name, api_key).unwrap()
+    else:
+        file = model.model_file().unwrap()
+        loading, chosen = model.start(file, options.model_port, log_dir)
+        cleanup.callback(processes.stop, [loading])
+        children.append(loading)
+
+    if options.aws:
+        aws_url, storage = None, _account(parent).unwrap()
+    else:
+        endpoint, aws_url = aws.start(options.aws_port, log_dir)
+        cleanup.callback(processes.stop, [endpoint])
+        children.append(endpoint)
+        aws.ready(endpoint, aws_url).unwrap()
+        storage = attempt(_furnish, parent, aws_url, chosen, errors=aws_errors()).unwrap()
+        console.say(f"  aws            {aws_url}, {len(TABLES)} tables")
+
+    environment = {**storage, **services.DEVELOPMENT, **chosen.environment(api_key)}
+    app, app_url = services.start(services.APP_API, "app api", options.app_port, environment, log_dir)
+    inference, inference_url = services.start(
+        services.INFERENCE_API, "inference api", options.inference_port, environment, log_dir
+    )
+    cleanup.callback(processes.stop, [app, inference])
+    children += [app, inference]
+    if options.verbose:
+        console.follow(children)
+
+    for child, url, service in ((app, app_url, services.APP_API), (inference, inference_url, services.INFERENCE_API)):
+        services.ready(child, url, services.HEALTH_PATHS[service]).unwrap()
+        console.say(f"  {child.name:<14} {url}")
+    if loading is not None:
+        loaded = model.ready(loading, chosen, console.progress(f"loading {chosen.name}"))
+        console.end_progress()
+        loaded.unwrap()
+    console.say(f"  {'model':<14} {chosen.base_url}, {chosen.name}")
+    return Success(Stack(app_url, inference_url, aws_url, chosen, log_dir, tuple(children)))
+
+
+@railway
+def _check_ports(options: Options) -> Result[None, ErrorDetail]:
+    """Fails with the name of the option that chooses another port."""
+    wanted = {"--app-port": options.app_port, "--inference-port": options.inference_port}
+    if not options.aws:
+        wanted["--aws-port"] = options.aws_port
+    if options.model_url is None:
+        wanted["--model-port"] = options.model_port
+    for option, port in wanted.items():
+        bindable(port, option=option).unwrap()
+    return Success(None)
+
+
+def _furnish(parent: Mapping[str, str], endpoint: str, chosen: Model) -> dict[str, str]:
+    """Create and seed the resources; the result is the environment of the services."""
+    created = aws.create_resources(endpoint)
+    models = created[table_by_variable("DYNAMODB_MANAGED_MODELS_TABLE_NAME").variable]
+    seed_model(aws.dynamodb_client(endpoint), models, chosen)
+    return {**without_aws(parent), **created}
+
+
+def _account(parent: Mapping[str, str]) -> Result[dict[str, str], ErrorDetail]:
+    """The caller's environment, when it has AWS credentials."""
+    import boto3.session  # noqa: PLC0415 - lazy: only needed for --aws
+
+    region = parent.get("AWS_REGION") or parent.get("AWS_DEFAULT_REGION") or REGION
+    if boto3.session.Session(region_name=region).get_credentials() is None:
+        return Failure(
+            refusal(
+                "No AWS credentials were found. Sign in or set AWS_PROFILE or AWS_ACCESS_KEY_ID, "
+                "or run without --aws to use the embedded endpoint."
+            )
+        )
+    unset = [table.variable for table in TABLES if not parent.get(table.variable)]
+    if unset:
+        console.say(f"  aws            without {', '.join(unset)}: local files or default names take their place")
+    return Success({**parent, "AWS_REGION": region})
