@@ -1,0 +1,30 @@
+# Each target first makes sure that .venv is complete (scripts/bootstrap), so a fresh clone needs no other step.
+.PHONY: help run test check bench
+
+PYTHON := .venv/bin/python
+
+help:
+	@echo "make run    the whole platform on this machine   (options: make run ARGS='--help')"
+	@echo "make test   all tests                            (options: make test ARGS='-k sessions')"
+	@echo "make check  lint, format, types, import contracts, architecture"
+	@echo "make bench  speed and memory of both services"
+
+run:
+	@scripts/bootstrap --model
+	@$(PYTHON) -m devstack $(ARGS)
+
+test:
+	@scripts/bootstrap --model
+	$(PYTHON) -m pytest $(ARGS)
+
+check:
+	@scripts/bootstrap
+	$(PYTHON) -m ruff check
+	$(PYTHON) -m ruff format --check
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m pytest tests/test_architecture.py
+
+bench:
+	@scripts/bootstrap --model
+	$(PYTHON) -m tests.bench $(ARGS)
