@@ -5,6 +5,8 @@ from collections.abc import Collection
 from mypy.maptype import map_instance_to_supertype
 from mypy.types import Instance, TupleType, Type, TypedDictType, TypeVarType, UnionType, UnpackType, get_proper_type
 
+from returns_must_use.scopes import Path
+
 # Supertype -> the type arguments that a value of this type delivers.
 _CARRIERS = {
     "typing.Awaitable": (0,),
@@ -44,6 +46,24 @@ class Carriers:
         if self.is_result(proper):
             return True
         return any(self._holds(part, above | {proper}) for part in _parts(proper))
+
+
+def at(typ: Type, path: Path) -> list[Type]:
+    """The types that an unpacking of a value of this type can give at this path."""
+    found = [typ]
+    for place in path:
+        found = [part for whole in found for part in _unpacked(get_proper_type(whole), place)]
+    return found
+
+
+def _unpacked(typ: Type, place: int | slice) -> list[Type]:
+    if isinstance(typ, UnionType):
+        return [part for item in typ.items for part in _unpacked(get_proper_type(item), place)]
+    if isinstance(typ, TupleType) and not any(isinstance(item, UnpackType) for item in typ.items):
+        if isinstance(place, slice):
+            return typ.items[place]
+        return [typ.items[place]] if -len(typ.items) <= place < len(typ.items) else []
+    return _parts(typ)
 
 
 def _parts(typ: Type) -> list[Type]:

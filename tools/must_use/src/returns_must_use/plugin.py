@@ -7,27 +7,22 @@ which keeps mypy's cache, its daemon and `# type: ignore` right.
 """
 
 import hashlib
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from mypy import nodes
-from mypy.argmap import map_actuals_to_formals
 from mypy.checker import TypeChecker
 from mypy.errorcodes import ErrorCode
 from mypy.messages import format_type
 from mypy.nodes import Expression, MypyFile, Statement
 from mypy.options import Options
-from mypy.plugin import ChainedPlugin, MethodContext, Plugin, ReportConfigContext
+from mypy.plugin import AttributeContext, ChainedPlugin, MethodContext, Plugin, ReportConfigContext
 from mypy.types import (
-    AnyType,
     CallableType,
     Instance,
-    NoneType,
     Type,
-    TypeOfAny,
     TypeType,
     UninhabitedType,
     UnionType,
@@ -37,9 +32,11 @@ from typing_extensions import override
 
 from returns_must_use.carriers import Carriers
 from returns_must_use.config import load_config
-from returns_must_use.scan import UNWRAPS, Callback, Candidate, scan
+from returns_must_use.matching import CAPTURED_ATTRIBUTES, add_last_case, captured_type, is_complete
+from returns_must_use.scan import UNWRAPS, Candidate, scan
 from returns_must_use.scopes import Site
 from returns_must_use.syntax import Position, position
+from returns_must_use.values import hands_back, ignores_what_it_returns, type_of, types_of
 
 UNUSED_RESULT = ErrorCode("unused-result", "Check that every Result is used", "Results")
 UNWRAP_OUTSIDE_RAILWAY = ErrorCode(
@@ -67,7 +64,7 @@ class MustUsePlugin(Plugin):
         super().__init__(options)
         self._config = load_config(options.config_file)
         self._next_probe = _FIRST_PROBE
-        self._candidates: dict[int, list[Candidate]] = {}
+        self._probes: dict[int, list[Candidate] | nodes.MatchStmt] = {}
         self._files: dict[str, _PreparedFile] = {}
         self._known_modules = 0
 
@@ -105,6 +102,10 @@ class MustUsePlugin(Plugin):
             return lambda ctx: self._at_unwrap(ctx, fullname)
         return None
 
+    @override
+    def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
+        return captured_type if fullname in CAPTURED_ATTRIBUTES else None
+
     # Probes
 
     def _prepare(self, file: MypyFile) -> None:
@@ -112,13 +113,13 @@ class MustUsePlugin(Plugin):
         if (known and known.tree is file.defs) or not self._is_checked(file):
             return
         for number in known.probes if known else ():
-            del self._candidates[number]
+            del self._probes[number]
         findings = scan(file)
         first = self._next_probe
         for site, candidates in _by_site(findings.candidates):
-            self._candidates[self._next_probe] = candidates
-            _insert(site, _probe(self._next_probe, candidates[0].place))
-            self._next_probe += 1
+            _insert(site, self._new_probe(candidates, candidates[0].place))
+        for stmt in findings.matches:
+            add_last_case(stmt, self._new_probe(stmt, stmt.subject))
         unwraps = {} if self._config.frees_unwrap(file.path) else findings.unwraps
         self._files[file.fullname] = _PreparedFile(file.defs, range(first, self._next_probe), unwraps)
 
@@ -127,26 +128,48 @@ class MustUsePlugin(Plugin):
         library = not self.options.no_silence_site_packages and _LIBRARY_FOLDERS.intersection(Path(file.path).parts)
         return not (file.is_stub or library or self.options.mypyc)
 
+    def _new_probe(self, purpose: list[Candidate] | nodes.MatchStmt, beside: Expression) -> Statement:
+        number = self._next_probe
+        self._next_probe += 1
+        self._probes[number] = purpose
+        literal = nodes.IntExpr(number)
+        method = nodes.MemberExpr(literal, _PROBE_METHOD)
+        call = nodes.CallExpr(method, [], [], [])
+        stmt = nodes.ExpressionStmt(call)
+        for node in (literal, method, call, stmt):
+            # No width: no probe has the position of an expression of the file.
+            node.set_line(beside.line, beside.column, beside.line, beside.column)
+        return stmt
+
     def _at_probe(self, ctx: MethodContext) -> Type:
         match ctx.context:
             case nodes.CallExpr(callee=nodes.MemberExpr(expr=nodes.IntExpr(value=number))):
-                candidates = self._candidates.get(number, [])
+                purpose = self._probes.get(number)
             case _:
-                candidates = []
+                purpose = None
+        if purpose is None:
+            return ctx.default_return_type
         chk = _checker(ctx)
-        if candidates and chk.binder.is_unreachable():
+        if chk.binder.is_unreachable():
             return UninhabitedType()  # the type by which mypy knows a statement that need not be reached
-        for candidate in candidates:
+        if isinstance(purpose, nodes.MatchStmt):
+            subject = type_of(chk, purpose.subject)
+            return UninhabitedType() if subject and is_complete(purpose, subject) else ctx.default_return_type
+        for candidate in purpose:
             self._judge(chk, candidate)
         return ctx.default_return_type
 
     def _judge(self, chk: TypeChecker, candidate: Candidate) -> None:
-        if candidate.callback and not _ignores_what_it_returns(chk, candidate.callback):
+        if candidate.callback and not ignores_what_it_returns(chk, candidate.callback):
             return
-        typ = _type_of(chk, candidate.value)
-        if typ is not None and self._carriers().holds_result(typ):
-            message = f"Value of type {format_type(typ, chk.options)} {candidate.problem}"
-            chk.fail(message, candidate.place, code=UNUSED_RESULT)
+        if hands_back(chk, candidate.value):
+            return
+        carriers = self._carriers()
+        for typ in types_of(chk, candidate):
+            if carriers.holds_result(typ):
+                message = f"Value of type {format_type(typ, chk.options)} {candidate.problem}"
+                chk.fail(message, candidate.place, code=UNUSED_RESULT)
+                return
 
     # Unwraps
 
@@ -204,17 +227,6 @@ def _by_site(candidates: list[tuple[Site, Candidate]]) -> list[tuple[Site, list[
     return list(sites.values())
 
 
-def _probe(number: int, beside: Expression) -> Statement:
-    literal = nodes.IntExpr(number)
-    method = nodes.MemberExpr(literal, _PROBE_METHOD)
-    call = nodes.CallExpr(method, [], [], [])
-    stmt = nodes.ExpressionStmt(call)
-    for node in (literal, method, call, stmt):
-        # No width: no probe has the position of an expression of the file.
-        node.set_line(beside.line, beside.column, beside.line, beside.column)
-    return stmt
-
-
 def _insert(site: Site, probe: Statement) -> None:
     """Changes the list in place: mypy holds it too."""
     index = 0 if site.after is None else next(i for i, stmt in enumerate(site.body) if stmt is site.after) + 1
@@ -224,20 +236,6 @@ def _insert(site: Site, probe: Statement) -> None:
 def _checker(ctx: MethodContext) -> TypeChecker:
     assert isinstance(ctx.api, TypeChecker)  # noqa: S101 - mypy has no other checker
     return ctx.api
-
-
-def _type_of(chk: TypeChecker, expr: Expression) -> Type | None:
-    if chk.has_type(expr):
-        return chk.lookup_type(expr)
-    # mypy checks a function with constrained type variables once for each constraint, each time in a fresh copy.
-    where = position(expr)
-    copies = (
-        typ
-        for types in reversed(chk._type_maps)
-        for node, typ in reversed(types.items())
-        if type(node) is type(expr) and position(node) == where
-    )
-    return next(copies, None)
 
 
 def _receiver(ctx: MethodContext) -> Type:
@@ -250,36 +248,6 @@ def _decorator_name(decorator: Expression) -> str | None:
     if isinstance(decorator, nodes.CallExpr):
         return _decorator_name(decorator.callee)
     return decorator.fullname if isinstance(decorator, nodes.RefExpr) else None
-
-
-def _ignores_what_it_returns(chk: TypeChecker, callback: Callback) -> bool:
-    """Whether the callee's signature says that it ignores what the callback at this argument returns.
-
-    `Callable[..., None]` says so, and `Callable[..., object]` by the convention of the standard library's stubs.
-    """
-    call = callback.call
-    callee = get_proper_type(_type_of(chk, call.callee))
-    if not isinstance(callee, CallableType):
-        return False
-    formals = map_actuals_to_formals(
-        call.arg_kinds, call.arg_names, callee.arg_kinds, callee.arg_names, lambda _: AnyType(TypeOfAny.special_form)
-    )
-    expected = [callee.arg_types[formal] for formal, actuals in enumerate(formals) if callback.argument in actuals]
-    in_stubs = callee.definition is not None and callee.definition.fullname.split(".")[0] in sys.stdlib_module_names
-    return any(_returns_nothing(function, in_stubs) for typ in expected for function in _callables(typ))
-
-
-def _callables(typ: Type) -> Iterable[CallableType]:
-    proper = get_proper_type(typ)
-    items = proper.items if isinstance(proper, UnionType) else [proper]
-    return (item for item in map(get_proper_type, items) if isinstance(item, CallableType))
-
-
-def _returns_nothing(function: CallableType, object_is_nothing: bool) -> bool:
-    returned = get_proper_type(function.ret_type)
-    return isinstance(returned, NoneType) or (
-        object_is_nothing and isinstance(returned, Instance) and returned.type.fullname == "builtins.object"
-    )
 
 
 def _digest() -> str:

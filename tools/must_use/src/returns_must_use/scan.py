@@ -12,11 +12,21 @@ from typing import Literal
 from mypy import nodes, patterns
 from mypy.nodes import Expression, NameExpr, Node, Statement
 
-from returns_must_use.scopes import Scope, Site, Store
-from returns_must_use.syntax import Position, children, elements, is_empty, overwritten_before_read, position
+from returns_must_use.matching import may_be_complete
+from returns_must_use.scopes import Path, Scope, Site, Store
+from returns_must_use.syntax import Position, children, is_empty, overwritten_before_read, position, unpack
 
 UNWRAPS = frozenset({"unwrap", "failure"})
 
+_COMPUTES = (
+    nodes.AwaitExpr,
+    nodes.CallExpr,
+    nodes.IndexExpr,
+    nodes.MemberExpr,
+    nodes.OpExpr,
+    nodes.UnaryExpr,
+    nodes.YieldFromExpr,
+)
 _ASKS_THE_CHECKER = frozenset({"reveal_type", "assert_type"})
 
 
@@ -34,13 +44,15 @@ class Candidate:
 
     value: Expression
     problem: str  # completes the sentence "Value of type ... "
-    place: Expression
+    place: Expression  # what is dropped, or the name that it is assigned to
+    path: Path | None = ()  # the part of the value that counts; None: what the name at `place` gets from a manager
     callback: Callback | None = None  # then the value is what a lambda returns
 
 
 @dataclass(frozen=True)
 class Findings:
     candidates: list[tuple[Site, Candidate]]
+    matches: list[nodes.MatchStmt]  # that may have a case for every Result
     # Where `.unwrap()` or `.failure()` is called -> the decorators of the function around the call.
     unwraps: dict[Position, tuple[Expression, ...]]
 
@@ -49,12 +61,13 @@ def scan(file: nodes.MypyFile) -> Findings:
     scanner = _Scanner()
     scanner.block(file.defs)
     scanner.close_scope()
-    return Findings(scanner.candidates, scanner.unwraps)
+    return Findings(scanner.candidates, scanner.matches, scanner.unwraps)
 
 
 class _Scanner:
     def __init__(self) -> None:
         self.candidates: list[tuple[Site, Candidate]] = []
+        self.matches: list[nodes.MatchStmt] = []
         self.unwraps: dict[Position, tuple[Expression, ...]] = {}
         self._scope = Scope("module")
         self._decorators: tuple[Expression, ...] = ()
@@ -84,12 +97,11 @@ class _Scanner:
             problem = f'is assigned to "{store.target.name}" and never read'
             if store.overwritten:
                 problem += " before the name is assigned again"
-            # What an unpacking gives a name is the type of the name.
-            self.candidates.append((store.site, Candidate(store.value or store.target, problem, store.target)))
+            self.candidates.append((store.site, Candidate(store.value, problem, store.target, store.path)))
 
     def _dropped(self, value: Expression, problem: str = "is dropped", callback: Callback | None = None) -> None:
         if self._site is not None:
-            self.candidates.append((self._site, Candidate(value, problem, value, callback)))
+            self.candidates.append((self._site, Candidate(value, problem, value, callback=callback)))
 
     # Statements
 
@@ -169,7 +181,7 @@ class _Scanner:
                 for manager, target in zip(stmt.expr, stmt.target, strict=True):
                     self._read(manager)
                     if target is not None:
-                        self._store(target, None)
+                        self._store(target, manager, path=None)
                 self._branch(stmt.body)
             case nodes.TryStmt():
                 self._try(stmt)
@@ -211,6 +223,8 @@ class _Scanner:
         self._in_try = around
 
     def _match(self, stmt: nodes.MatchStmt) -> None:
+        if may_be_complete(stmt):
+            self.matches.append(stmt)
         self._read(stmt.subject)
         for pattern, guard, block in zip(stmt.patterns, stmt.guards, stmt.bodies, strict=True):
             self._header(block)
@@ -253,24 +267,26 @@ class _Scanner:
         if len(names) == len(stmt.lvalues):
             self._add_store(names, stmt.rvalue)
 
-    def _store(self, target: Expression, value: Expression | None) -> None:
+    def _store(self, target: Expression, value: Expression, path: Path | None = ()) -> None:
         match target:
             case NameExpr():
                 self._bind(target)
                 if not is_empty(value):
-                    self._add_store([target], value)
+                    self._add_store([target], value, path)
             case nodes.TupleExpr() | nodes.ListExpr():
-                for item, part in zip(target.items, elements(value, target.items), strict=True):
-                    self._store(item, part)
+                for assigned in unpack(target.items, value, path):
+                    self._store(*assigned)
             case nodes.StarExpr():
-                self._store(target.expr, None)
+                self._store(target.expr, value, path)
             case _:
                 self._read(target)
 
-    def _add_store(self, targets: list[NameExpr], value: Expression | None, overwritten: bool = False) -> None:
+    def _add_store(
+        self, targets: list[NameExpr], value: Expression, path: Path | None = (), overwritten: bool = False
+    ) -> None:
         if self._site is not None:
             names = frozenset(target.name for target in targets)
-            self._scope.stores.append(Store(targets[0], names, value, self._site, overwritten))
+            self._scope.stores.append(Store(targets[0], names, value, self._site, path, overwritten))
 
     def _walrus(self, expr: nodes.AssignmentExpr, dropped: bool) -> None:
         self._read(expr.value)
@@ -318,12 +334,10 @@ class _Scanner:
                 self._discard_all(expr.args)
             case nodes.CallExpr(callee=NameExpr(name=name)) if name in _ASKS_THE_CHECKER:
                 self._read(expr)
-            case NameExpr() | nodes.YieldExpr() | nodes.LambdaExpr():
-                # A bare name neither computes nor uses anything; a yield hands its value on.
-                self._read_all(children(expr))
-            case _:
+            case _ if not isinstance(expr, NameExpr):  # a bare name neither computes nor uses anything
                 self._read(expr)
-                self._dropped(expr)
+                if isinstance(expr, _COMPUTES):
+                    self._dropped(expr)
 
     def _discard_all(self, expressions: Iterable[Node]) -> None:
         for expr in expressions:

@@ -1,12 +1,15 @@
 """Which local names of a function are assigned and never read."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from mypy.nodes import Expression, NameExpr, Statement
 
 # Functions that may read any local name without naming it.
 _READ_BY_STRING = frozenset({"locals", "vars", "eval", "exec", "dir"})
+
+# The way to a part of an unpacked value: an index for a name, a slice for a starred name, of each level.
+Path: TypeAlias = tuple[int | slice, ...]
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,9 @@ class Store:
 
     target: NameExpr
     names: frozenset[str]
-    value: Expression | None  # None where the value is an element of something else
+    value: Expression  # what is assigned, or what it is an element of
     site: Site
+    path: Path | None = ()  # where in the value the name's part is; None: a context manager's value
     overwritten: bool = False  # a following statement assigns the name again, and none between reads it
 
 
@@ -62,5 +66,6 @@ class Scope:
     def _is_lost(self, store: Store) -> bool:
         if self.kind != "function" and store.names != {"_"}:
             return False  # others may read the names of a module or class
-        read = self.captured if store.overwritten else self.read | self.captured
-        return store.names.isdisjoint(read | self.declared_outer)
+        if not store.names.isdisjoint(self.captured | self.declared_outer):
+            return False
+        return store.overwritten != store.names.isdisjoint(self.read)

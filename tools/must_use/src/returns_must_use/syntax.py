@@ -6,6 +6,11 @@ from typing import TypeAlias
 from mypy import nodes
 from mypy.nodes import Context, Expression, NameExpr, Node, Statement
 
+from returns_must_use.scopes import Path
+
+# A target of an assignment, an expression, and where in its value the target's part is.
+Assigned: TypeAlias = tuple[Expression, Expression, Path | None]
+
 Position: TypeAlias = tuple[int, int, int | None, int | None]
 
 # Where a node keeps the expressions that are evaluated with it. Keyed by name: a class may be missing in an older mypy.
@@ -101,17 +106,21 @@ def overwritten_before_read(body: list[Statement], index: int, name: str) -> boo
     return False
 
 
-def is_empty(value: Expression | None) -> bool:
+def is_empty(value: Expression) -> bool:
     """`[]`, `{}`, `()`: the start of a container, not yet a Result."""
     return isinstance(value, nodes.ListExpr | nodes.TupleExpr | nodes.DictExpr) and not value.items
 
 
-def elements(value: Expression | None, targets: Sequence[Expression]) -> Sequence[Expression | None]:
-    """The expressions that an unpacking assigns one by one; None for each where it unpacks something else."""
-    if (
-        isinstance(value, nodes.TupleExpr | nodes.ListExpr)
-        and len(value.items) == len(targets)
-        and not any(isinstance(item, nodes.StarExpr) for item in (*targets, *value.items))
-    ):
-        return value.items
-    return [None] * len(targets)
+def unpack(targets: Sequence[Expression], value: Expression, path: Path | None) -> Iterator[Assigned]:
+    """What each target of `a, *b, c = value` gets."""
+    parts = value.items if isinstance(value, nodes.TupleExpr | nodes.ListExpr) and not path else []
+    starred = [isinstance(expr, nodes.StarExpr) for expr in (*targets, *parts)]
+    if parts and len(parts) == len(targets) and not any(starred):
+        yield from zip(targets, parts, [()] * len(targets), strict=True)
+        return
+    star = starred.index(True) if True in starred[: len(targets)] else len(targets)
+    for index, target in enumerate(targets):
+        place: int | slice = index if index < star else index - len(targets)
+        if isinstance(target, nodes.StarExpr):
+            place = slice(index, index + 1 - len(targets) or None)
+        yield target, value, None if path is None else (*path, place)
