@@ -1,0 +1,136 @@
+"""The provider's keys: few fetches, rotation, and an outage that signs nobody out."""
+
+import asyncio
+import json
+import time
+
+import httpx
+import pytest
+
+from devstack.ports import free_port
+from devstack.services import running_service
+from tests.integration.auth.conftest import APP, bearer
+from tests.support.conformance import conforming_client
+from tests.support.identity_provider import Answer, IdentityProvider, SigningKey
+
+
+async def test_a_hundred_requests_at_the_start_cause_one_fetch(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    provider.answers[provider.keys_path] = Answer(provider.key_set(), delay=0.5)
+    token = bearer(provider.token("Staff"))
+    answers = await asyncio.gather(*(cold.get("/me", headers=token) for _ in range(100)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert provider.key_set_fetches() == 1
+
+
+async def test_a_rotated_key_is_found_and_the_old_one_goes_on(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    old = provider.token("Staff")
+    assert (await cold.get("/me", headers=bearer(old))).status_code == 200
+    provider.rotate()
+    assert (await cold.get("/me", headers=bearer(provider.token("Staff")))).status_code == 200
+    assert (await cold.get("/me", headers=bearer(old))).status_code == 200
+    assert provider.key_set_fetches() == 2
+
+
+async def test_unknown_keys_do_not_flood_the_provider(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
+    assert (await cold.get("/me", headers=bearer(provider.token("Staff")))).status_code == 200
+    for number in range(20):
+        unknown = provider.token("Staff", headers={"kid": f"nobody-{number}"})
+        assert (await cold.get("/me", headers=bearer(unknown))).status_code == 401
+    assert provider.key_set_fetches() == 2
+
+
+EC_KEY = {"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AA", "y": "AA"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(Answer(status=500), id="500"),
+        pytest.param(Answer(status=503, headers={"Retry-After": "7"}), id="503"),
+        pytest.param(Answer(status=429), id="429"),
+        pytest.param(Answer(b'{"error": "no such tenant"}', status=404), id="404"),
+        pytest.param(Answer(status=302, headers={"Location": "https://elsewhere.example/"}), id="redirect"),
+        pytest.param(Answer(b"<html>"), id="no JSON"),
+        pytest.param(Answer(b"[" * 100_000), id="nested JSON"),
+        pytest.param(Answer(b"[]"), id="a list"),
+        pytest.param(Answer(b'{"keys": null}'), id="no keys"),
+        pytest.param(Answer(b'{"keys": []}'), id="empty"),
+        pytest.param(Answer(json.dumps({"keys": [EC_KEY]}).encode()), id="no RSA key"),
+        pytest.param(Answer(b" " * 2_000_000), id="too large"),
+        pytest.param(Answer(b"{", headers={"Content-Length": "10"}), id="cut off"),
+    ],
+)
+async def test_an_outage_is_no_401(client: httpx.AsyncClient, provider: IdentityProvider, answer: Answer) -> None:
+    """No case here lets the service have a key, so they can share one."""
+    provider.answers[provider.keys_path] = answer
+    failed = await client.get("/me", headers=bearer(provider.token("Staff")))
+    assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
+    assert failed.headers.get("retry-after") == answer.headers.get("Retry-After")
+
+
+async def test_an_outage_is_not_remembered(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
+    token = bearer(provider.token("Staff"))
+    provider.refuses = True
+    failed = await cold.get("/me", headers=token)
+    assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
+    provider.refuses = False
+    assert (await cold.get("/me", headers=token)).status_code == 200
+
+
+async def test_a_provider_that_cannot_be_reached_is_no_401(provider: IdentityProvider) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    environment = provider.environment | {"HTTPS_PROXY": nobody, "https_proxy": nobody}
+    with running_service(APP, environment, health_path="/health") as service:
+        async with await conforming_client(service.base_url) as client:
+            failed = await client.get("/me", headers=bearer(provider.token("Staff")))
+    assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
+
+
+@pytest.mark.parametrize(("variable", "value"), [("https_proxy", "gopher://x"), ("SSL_CERT_FILE", "/does/not/exist")])
+async def test_unusable_proxy_and_certificate_settings_are_ours(
+    provider: IdentityProvider, variable: str, value: str
+) -> None:
+    with running_service(APP, provider.environment | {variable: value}, health_path="/health") as service:
+        async with await conforming_client(service.base_url) as client:
+            failed = await client.get("/me", headers=bearer(provider.token("Staff")))
+    assert (failed.status_code, failed.json()["code"]) == (500, "internal_error")
+
+
+async def test_an_untrusted_certificate_is_no_401(provider: IdentityProvider) -> None:
+    environment = {name: value for name, value in provider.environment.items() if name != "SSL_CERT_FILE"}
+    with running_service(APP, {**environment, "SSL_CERT_FILE": ""}, health_path="/health") as service:
+        async with await conforming_client(service.base_url) as client:
+            failed = await client.get("/me", headers=bearer(provider.token("Staff")))
+    assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
+
+
+async def test_a_silent_provider_times_out_and_blocks_nobody_else(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    """Hanging and dripping count the same: ten seconds for the whole answer."""
+    provider.answers[provider.keys_path] = Answer(provider.key_set(), drips=True)
+    token = bearer(provider.token("Staff"))
+    begun = time.monotonic()
+    waiting = [asyncio.create_task(cold.get("/me", headers=token)) for _ in range(20)]
+    await asyncio.sleep(1)
+    for _ in range(10):
+        asked = time.monotonic()
+        assert (await cold.get("/health")).status_code == 200
+        assert time.monotonic() - asked < 0.5
+    answers = await asyncio.gather(*waiting)
+    assert {(answer.status_code, answer.json()["code"]) for answer in answers} == {(504, "timeout")}
+    assert 9 < time.monotonic() - begun < 13
+    assert provider.key_set_fetches() == 1
+
+
+async def test_known_keys_survive_an_outage(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
+    known = provider.token("Staff")
+    assert (await cold.get("/me", headers=bearer(known))).status_code == 200
+    provider.refuses = True
+    stranger = provider.token("Staff", key=SigningKey())
+    assert (await cold.get("/me", headers=bearer(stranger))).status_code == 503, "it may be a new key of the provider"
+    assert (await cold.get("/me", headers=bearer(known))).status_code == 200
