@@ -87,9 +87,8 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         yield connected
 
 
-@pytest.fixture(autouse=True)
-def no_overrides() -> None:
-    app.dependency_overrides.clear()
+def act_as(someone: User) -> None:
+    app.dependency_overrides[get_current_user] = lambda: someone
 
 
 @pytest.mark.parametrize(
@@ -108,25 +107,45 @@ def no_overrides() -> None:
 async def test_one_override_of_the_current_user_reaches_every_guard(
     client: httpx.AsyncClient, path: str, role: str
 ) -> None:
-    app.dependency_overrides[get_current_user] = lambda: user(role)
+    act_as(user(role))
     assert (await client.get(f"/{path}")).status_code == 200
-    app.dependency_overrides[get_current_user] = lambda: user("Other")
+    act_as(user("Other"))
     assert (await client.get(f"/{path}")).status_code == 403
 
 
 async def test_a_user_without_roles(client: httpx.AsyncClient) -> None:
-    nobody = user()
-    app.dependency_overrides[get_current_user] = lambda: nobody
+    act_as(user())
     assert (await client.get("/staff")).json()["detail"] == "User has no assigned roles."
     assert (await client.get("/admin")).json()["detail"] == "User has no assigned roles."
     assert (await client.get("/all")).json()["detail"] == "Access denied. Missing required roles: R"
     assert (await client.get("/id")).json() == "123456789"
 
 
+@pytest.mark.parametrize(
+    ("configured", "administrator", "is_unusable"),
+    [
+        (None, "DotNetDevelopers", False),
+        ('["Operator"]', "Operator", False),
+        ("[]", None, False),
+        ("Operator", "DotNetDevelopers", True),
+        ('{"Operator": 1}', "DotNetDevelopers", True),
+        ("[5]", "DotNetDevelopers", True),
+    ],
+    ids=["unset", "another role", "nobody", "not JSON", "no array", "no strings"],
+)
 async def test_system_administrators_are_read_per_request(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    configured: str | None,
+    administrator: str | None,
+    is_unusable: bool,
 ) -> None:
-    app.dependency_overrides[get_current_user] = lambda: user("Operator")
-    assert (await client.get("/system-admin")).status_code == 403
-    monkeypatch.setenv("ADMIN_JWT_ROLES", '["Operator"]')
-    assert (await client.get("/system-admin")).status_code == 200
+    """An unusable list must not lock everybody out, and never goes unnoticed."""
+    if configured is not None:
+        monkeypatch.setenv("ADMIN_JWT_ROLES", configured)
+    for role in ("Operator", "DotNetDevelopers"):
+        act_as(user(role))
+        assert (await client.get("/system-admin")).status_code == (200 if role == administrator else 403), role
+    warnings = [record for record in caplog.records if getattr(record, "variable", None) == "ADMIN_JWT_ROLES"]
+    assert bool(warnings) == is_unusable

@@ -11,7 +11,7 @@ from apis.shared.settings import InstitutionSettings
 type Claims = Mapping[str, object]
 
 _EMPLOYEE_NUMBER = re.compile(r"[0-9]{9}")
-_NO_USER = unauthorized("The access token does not identify a user.")
+_NO_USER = unauthorized("The access token does not identify a user.").caused_by(None, check="employee number")
 _NO_BASE_ROLE = forbidden("User does not have required role.")
 
 

@@ -27,7 +27,7 @@ type KeySet = Mapping[str, "JsonWebKey"]
 
 type Fetch = Callable[[], Coroutine[Any, Any, Result[KeySet, ErrorDetail]]]  # Any: what a coroutine yields inside
 
-_UNKNOWN_KEY = unauthorized("The access token is not valid.")
+_UNKNOWN_KEY = unauthorized("The access token is not valid.").caused_by(None, check="signing key")
 
 
 class JsonWebKey(BaseModel):
