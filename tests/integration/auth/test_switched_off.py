@@ -27,7 +27,8 @@ async def answers(environment: Mapping[str, str], *requests: tuple[str, str]) ->
 
 
 @pytest.mark.parametrize(
-    ("switch", "stage"), [("false", "development"), ("False", "DEV"), ("1", "local"), ("yes", "Development")]
+    ("switch", "stage"),
+    [("false", "development"), ("False", "DEV"), ("1", "local"), ("yes", "Development"), ("", "dev")],
 )
 async def test_the_development_user(switch: str, stage: str) -> None:
     environment = {"ENABLE_AUTHENTICATION": switch, "ENVIRONMENT": stage}
@@ -47,7 +48,7 @@ async def test_roles_of_the_development_user_are_configured() -> None:
     assert (admin.status_code, system_admin.status_code) == (200, 200)
 
 
-@pytest.mark.parametrize("stage", [{}, {"ENVIRONMENT": "production"}, {"ENVIRONMENT": "prod"}], ids=str)
+@pytest.mark.parametrize("stage", [{}, {"ENVIRONMENT": "production"}, {"ENVIRONMENT": ""}], ids=str)
 async def test_closed_outside_development(stage: dict[str, str]) -> None:
     me, trusted, admin, health = await answers(
         OFF | stage | {"DEV_USER_ROLES": '["Admin"]'},

@@ -7,6 +7,7 @@ variable and ends the start (each service loads what it needs before it serves).
 
 import json
 import logging
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -101,7 +102,8 @@ class AwsSettings(Settings):
 
 
 class AuthSettings(Settings):
-    enable_authentication: Flag = True
+    # Any value but `true` switches it off, and here the empty one counts: unset is on.
+    enable_authentication: Flag = Field(default_factory=lambda: "ENABLE_AUTHENTICATION" not in os.environ)
     environment: LowerText = "production"
     entra_tenant_id: str | None = None
     entra_client_id: str | None = None
@@ -183,6 +185,8 @@ class ModelSettings(Settings):
     openai_api_key: SecretStr | None = None
     openai_base_url: str | None = None
     google_gemini_api_key: SecretStr | None = None
+    # First pause before a throttled model call is repeated; it doubles four times.
+    model_retry_delay_seconds: Annotated[int, Field(ge=0)] = 4
 
 
 class ChatSettings(Settings):
