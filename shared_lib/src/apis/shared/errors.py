@@ -126,6 +126,12 @@ class ErrorDetail(BaseModel):
         copy._context = {**self._context, **context}
         return copy
 
+    def without_cause(self) -> "ErrorDetail":
+        """A copy that leaves the exception behind: for one whose text quotes content or a secret."""
+        copy = self.model_copy()
+        copy._cause = None
+        return copy
+
     def with_recovery(self, *, recoverable: bool, retry_after: int | None = None) -> "ErrorDetail":
         copy = self.model_copy()
         copy._recoverable = recoverable

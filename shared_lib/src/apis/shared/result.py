@@ -18,9 +18,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Itera
 from dataclasses import dataclass
 from typing import Any, Self, TypeIs, overload
 
-from apis.shared.errors import ErrorDetail
 from returns.primitives.exceptions import UnwrapFailedError
 from returns.result import Failure, Result, Success
+
+from apis.shared.errors import ErrorDetail
 
 __all__ = [
     "ErrorTable",

@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
 
-from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Result, Success, attempt, fold
 from dotenv import load_dotenv
 from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import ErrorTable, Result, Success, attempt, fold
 
 logger = logging.getLogger(__name__)
 

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Literal
 
+from pydantic import BaseModel, ValidationError
+
 from apis.shared.aws.client import ServiceClient, dynamodb
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect
-from pydantic import BaseModel, ValidationError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -183,7 +184,7 @@ async def transact(
 def parse_as[R: BaseModel](record: type[R], item: Item) -> Result[R, ErrorDetail]:
     """The item as a record; `internal_error` when it does not fit, with entity and key (no content) for the log."""
     return attempt(record.model_validate, plain(item), errors=_CORRUPT).alt(
-        lambda error: error.caused_by(
+        lambda error: error.without_cause().caused_by(
             None, entity=record.__name__, key=f"{item.get('PK', '?')} / {item.get('SK', '?')}"
         )
     )

@@ -1,15 +1,5 @@
 """Exceptions of botocore as failures (contract of the error vocabulary, AWS edge)."""
 
-from apis.shared.errors import (
-    ErrorDetail,
-    bad_request,
-    conflict,
-    internal_error,
-    not_found,
-    service_unavailable,
-    timed_out,
-)
-from apis.shared.result import ErrorTable
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -21,6 +11,17 @@ from botocore.exceptions import (
 from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
+
+from apis.shared.errors import (
+    ErrorDetail,
+    bad_request,
+    conflict,
+    internal_error,
+    not_found,
+    service_unavailable,
+    timed_out,
+)
+from apis.shared.result import ErrorTable
 
 _THROTTLED = frozenset(
     {

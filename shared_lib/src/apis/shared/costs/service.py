@@ -1,0 +1,142 @@
+"""Records the usage of a chat turn: cost record, then the user's summary, then the rollups of the system."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any
+
+from apis.shared.aws.dynamodb import Table
+from apis.shared.costs.formula import calculate_cost, model_name, model_version
+from apis.shared.costs.models import (
+    Attribution,
+    CostRecord,
+    LatencyMetrics,
+    ModelInfo,
+    PricingSnapshot,
+    StoredCitation,
+    TokenUsage,
+    iso_timestamp,
+)
+from apis.shared.costs.repository import CostRecords, Counted, SystemRollups, UserCostSummaries
+from apis.shared.errors import ErrorDetail, validation_error
+from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.settings import MemorySettings, StorageSettings, settings
+from apis.shared.storage.json_files import JsonObject, is_safe_id, update_json
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_SUMMARY_TABLE = "UserCostSummary"
+
+
+@dataclass(frozen=True, slots=True)
+class AssistantMessageUsage:
+    """One assistant message of a turn. `message_index` counts from 0 over the whole stored conversation; `pricing` is
+    None for a model that nobody manages."""
+
+    message_index: int
+    model_id: str
+    provider: str
+    usage: TokenUsage | None
+    latency: LatencyMetrics
+    timestamp: datetime
+    pricing: PricingSnapshot | None = None
+    citations: Sequence[StoredCitation] = ()
+
+    def to_record(self, user_id: str, session_id: str) -> CostRecord:
+        return CostRecord(
+            latency=self.latency,
+            token_usage=self.usage,
+            model_info=ModelInfo(
+                model_id=self.model_id,
+                model_name=model_name(self.model_id),
+                model_version=model_version(self.model_id),
+                provider=self.provider,
+                pricing_snapshot=self.pricing,
+            ),
+            attribution=Attribution(user_id=user_id, session_id=session_id, timestamp=iso_timestamp(self.timestamp)),
+            cost=calculate_cost(self.usage, self.pricing),
+            citations=list(self.citations) or None,
+        )
+
+
+type RecordWriter = Callable[[CostRecord, int], Coroutine[Any, Any, Result[None, ErrorDetail]]]
+
+
+class UsageRecorder:
+    """The variables decide where usage goes; a store that is not configured is skipped (see `warn_unaccounted`)."""
+
+    def __init__(self) -> None:
+        storage = settings(StorageSettings)
+        sessions = storage.dynamodb_sessions_metadata_table_name
+        summary = storage.dynamodb_cost_summary_table_name
+        rollup = storage.dynamodb_system_rollup_table_name
+        in_cloud = settings(MemorySettings).agentcore_memory_type == "dynamodb"
+        self._write: RecordWriter = CostRecords(Table(sessions)).put if sessions else _write_local
+        self._summaries = (
+            UserCostSummaries(Table(summary or DEFAULT_SUMMARY_TABLE)) if in_cloud and (sessions or summary) else None
+        )
+        self._rollups = SystemRollups(Table(rollup)) if rollup else None
+
+    async def record(
+        self, user_id: str, session_id: str, messages: Sequence[AssistantMessageUsage]
+    ) -> Result[None, ErrorDetail]:
+        """All messages are attempted; the first Failure is returned with the `step` that failed, others are logged.
+
+        Increments are not idempotent and never repeated: what was written before a failure stays.
+        """
+        results = await asyncio.gather(
+            *(self._record_one(message.to_record(user_id, session_id), message.message_index) for message in messages)
+        )
+        for result in results[1:]:
+            match result:
+                case Failure(error):
+                    logger.error("usage not recorded", extra={"code": error.code.value, **error.context})
+        return collect(results).map(lambda _: None)
+
+    @railway
+    async def _record_one(self, record: CostRecord, message_index: int) -> Result[None, ErrorDetail]:
+        _at("cost record", await self._write(record, message_index)).unwrap()
+        counted = Counted.of(record)
+        if self._summaries is not None:
+            _at("summary", await self._summaries.add(counted)).unwrap()
+        if self._rollups is not None:
+            _at("rollups", await self._rollups.add(counted)).unwrap()
+        return Success(None)
+
+
+def _at(step: str, result: Result[None, ErrorDetail]) -> Result[None, ErrorDetail]:
+    return result.alt(lambda error: error.caused_by(None, step=step))
+
+
+async def _write_local(record: CostRecord, message_index: int) -> Result[None, ErrorDetail]:
+    """`message-metadata.json` of the session: message index -> body."""
+    session_id = record.attribution.session_id
+    if not is_safe_id(session_id):
+        return Failure(validation_error("The session id is not valid.", field="body.session_id"))
+    path = settings(StorageSettings).sessions_dir / f"session_{session_id}" / "message-metadata.json"
+
+    def added(document: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
+        return Success({**(document or {}), str(message_index): record.body()})
+
+    return (await update_json(path, added)).map(lambda _: None)
+
+
+@cache
+def get_usage_recorder() -> UsageRecorder:
+    return UsageRecorder()
+
+
+def warn_unaccounted() -> None:
+    """One warning at start when conversations are kept in the cloud but their usage is not accounted there."""
+    storage = settings(StorageSettings)
+    tables = {
+        "DYNAMODB_SESSIONS_METADATA_TABLE_NAME": storage.dynamodb_sessions_metadata_table_name,
+        "DYNAMODB_COST_SUMMARY_TABLE_NAME": storage.dynamodb_cost_summary_table_name,
+        "DYNAMODB_SYSTEM_ROLLUP_TABLE_NAME": storage.dynamodb_system_rollup_table_name,
+    }
+    unset = [name for name, value in tables.items() if not value]
+    if settings(MemorySettings).agentcore_memory_type == "dynamodb" and unset:
+        logger.warning("usage is not fully accounted: variables are unset", extra={"variables": unset})

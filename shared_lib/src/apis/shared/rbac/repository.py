@@ -1,0 +1,27 @@
+"""AppRoles in the roles table; the tool catalogue shares it."""
+
+from apis.shared.aws.dynamodb import Condition, Query, Table, parse_as
+from apis.shared.errors import ErrorDetail
+from apis.shared.rbac.models import AppRole
+from apis.shared.result import Result, Success, railway
+
+
+class AppRoleRepository:
+    """Reads only: the Inference API may not write this table."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    @railway
+    async def get_role(self, role_id: str) -> Result[AppRole | None, ErrorDetail]:
+        item = (await self._table.get({"PK": f"ROLE#{role_id}", "SK": "DEFINITION"})).unwrap()
+        return Success(None) if item is None else parse_as(AppRole, {"roleId": role_id, **item})
+
+    @railway
+    async def get_roles_for_jwt_role(self, jwt_role: str) -> Result[list[str], ErrorDetail]:
+        """The ids of the roles that an enabled mapping names, in the order of the index."""
+        query = Query(
+            Condition("GSI1PK = :role", values={":role": f"JWT_ROLE#{jwt_role}"}), index="JwtRoleMappingIndex"
+        )
+        items = (await self._table.query_all(query)).unwrap()
+        return Success([str(item["roleId"]) for item in items if item.get("enabled", True) and "roleId" in item])

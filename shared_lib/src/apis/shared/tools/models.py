@@ -1,0 +1,32 @@
+"""A tool of the stored catalogue, as far as reading it needs."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic.alias_generators import to_camel
+
+type ToolProtocol = Literal["local", "aws_sdk", "mcp", "mcp_external", "a2a"]
+type ToolStatus = Literal["active", "deprecated", "disabled", "coming_soon"]
+
+_PROTOCOLS = {"local", "aws_sdk", "mcp", "mcp_external", "a2a"}
+_LEGACY_PROTOCOLS = {"mcp_http": "mcp_external", "http": "mcp_external"}
+
+
+def _protocol(value: object) -> object:
+    legacy = _LEGACY_PROTOCOLS.get(str(value), value)
+    return legacy if legacy in _PROTOCOLS else "local"
+
+
+class ToolRecord(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    tool_id: str
+    protocol: Annotated[ToolProtocol, BeforeValidator(_protocol)] = "local"
+    status: ToolStatus = "active"
+    is_public: bool = False
+    enabled_by_default: bool = False
+
+    @property
+    def is_loadable(self) -> bool:
+        """Whether a run may use the tool: a disabled or announced one stays out."""
+        return self.status in {"active", "deprecated"}

@@ -1,0 +1,39 @@
+"""The stored tool catalogue. Listing it scans a shared table, so what was read is kept for a minute."""
+
+from collections.abc import Mapping
+from functools import cache
+
+from apis.shared.aws.dynamodb import Table, parse_as
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success, collect, railway
+from apis.shared.settings import StorageSettings, settings
+from apis.shared.tools.models import ToolRecord
+from apis.shared.ttl_cache import TtlCache
+
+CATALOGUE_TTL_SECONDS = 60.0
+
+type Catalogue = Mapping[str, ToolRecord]
+
+
+class ToolRepository:
+    def __init__(self, table: Table, *, ttl_seconds: float = CATALOGUE_TTL_SECONDS) -> None:
+        self._table = table
+        self._kept: TtlCache[None, Catalogue] = TtlCache(ttl_seconds)
+
+    @railway
+    async def catalogue(self) -> Result[Catalogue, ErrorDetail]:
+        """All stored tools by id; a failed read is not kept."""
+        known = self._kept.get(None)
+        if known is not None:
+            return Success(known)
+        generation = self._kept.generation
+        items = (await self._table.scan_all("TOOL#")).unwrap()
+        records = collect(parse_as(ToolRecord, item) for item in items if item.get("SK") == "METADATA").unwrap()
+        catalogue = {record.tool_id: record for record in records}
+        self._kept.put(None, catalogue, generation=generation)
+        return Success(catalogue)
+
+
+@cache
+def get_tool_repository() -> ToolRepository:
+    return ToolRepository(Table(settings(StorageSettings).dynamodb_app_roles_table_name))
