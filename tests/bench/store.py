@@ -1,0 +1,89 @@
+"""The session operations of the App API under load, against a DynamoDB endpoint that costs almost nothing."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from devstack.aws import service_environment
+from devstack.services import APP_API, DEVELOPMENT, Service, running_service
+from tests.bench import children
+from tests.bench.load import Load, Plan
+from tests.bench.machine import measuring_cpu, resident_megabytes
+from tests.support.fast_aws import SESSIONS, session_id
+
+TARGET_REQUESTS_PER_SECOND = 1000.0
+TARGET_HEALTH_P99_MS = 25.0
+CONCURRENCIES = (1, 32, 128)
+DELAYS_MS = (0, 20)
+_METADATA = [f"/sessions/{session_id(number)}/metadata" for number in range(SESSIONS)]
+OPERATIONS: Mapping[str, tuple[str, list[str], str]] = {
+    "list sessions (20)": ("GET", ["/sessions"], ""),
+    "read metadata": ("GET", _METADATA, ""),
+    "write metadata": ("PUT", _METADATA, '{"title": "A new title", "starred": true}'),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    operation: str
+    delay_ms: int
+    concurrency: int
+    load: Load
+    aws_calls: float
+    """AWS calls per request."""
+    cores: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreResults:
+    rows: list[Measured]
+    resident_megabytes: float
+    """Of the App API, after all the load."""
+    sdk: Mapping[str, Any]
+
+
+def measure(seconds: float) -> StoreResults:
+    with children.server("tests.support.fast_aws") as (endpoint, url):
+        sdk = children.run("tests.bench.sdk_cost", url)
+        environment = {
+            **DEVELOPMENT,
+            **service_environment(url),
+            "DYNAMODB_SESSIONS_METADATA_TABLE_NAME": "sessions",
+            "LOG_LEVEL": "WARNING",
+        }
+        with running_service(APP_API, environment) as service:
+            rows = list(_rows(service, url, endpoint.pid, seconds))
+            return StoreResults(rows, resident_megabytes(service.process.pid), sdk)
+
+
+def _rows(service: Service, aws_url: str, aws_pid: int, seconds: float) -> Iterator[Measured]:
+    for delay in DELAYS_MS:
+        httpx.post(f"{aws_url}/delay/{delay}", trust_env=False).raise_for_status()
+        for operation, (method, paths, body) in OPERATIONS.items():
+            for concurrency in CONCURRENCIES:
+                plan = Plan(
+                    **children.address(service.base_url),
+                    method=method,
+                    paths=paths,
+                    body=body,
+                    concurrency=concurrency,
+                    seconds=seconds,
+                    warm_up_seconds=min(1.0, seconds / 2),
+                    probe="/health",
+                )
+                with measuring_cpu({"App API": service.process.pid, "AWS endpoint": aws_pid}) as shares:
+                    load = Load(**children.run_plan("tests.bench.load", plan))
+                cores = {**shares.cores, "load": load.cpu_seconds / (plan.seconds + plan.warm_up_seconds)}
+                calls = _calls_per_request(service, aws_url, method, paths[0], body)
+                yield Measured(operation, delay, concurrency, load, calls, cores)
+
+
+def _calls_per_request(service: Service, aws_url: str, method: str, path: str, body: str) -> float:
+    with httpx.Client(trust_env=False, headers={"Content-Type": "application/json"}) as client:
+        client.post(f"{aws_url}/reset")
+        repeats = 5
+        for _ in range(repeats):
+            client.request(method, service.base_url + path, content=body or None).raise_for_status()
+        return sum(client.get(f"{aws_url}/counts").json().values()) / repeats

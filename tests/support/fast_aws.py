@@ -1,0 +1,143 @@
+"""A DynamoDB endpoint for benchmarks: canned answers for the session operations, in a process of its own.
+
+`python -m tests.support.fast_aws PORT` serves one user with SESSIONS sessions, whatever is asked or written. It
+answers in a few microseconds, so that what a benchmark measures is the client. Control, over the same port:
+`GET /counts` how often each operation was called, `POST /reset` forget that, `POST /delay/20` answer 20 ms later.
+"""
+
+import asyncio
+import json
+import re
+import sys
+from collections import Counter
+from typing import Any, cast
+
+import uvloop
+
+USER_ID = "000000000"
+SESSIONS = 20
+_LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
+_TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
+_SESSION = re.compile(rb'"(?:SESSION#|S#ACTIVE#[^"#]*#)([^"#]+)"')
+_TIME = "2025-01-15T10:30:45.123456Z"
+
+
+def session_id(number: int) -> str:
+    return f"bench-session-{number:04}"
+
+
+def _item(session: str) -> dict[str, Any]:
+    return {
+        "PK": {"S": f"USER#{USER_ID}"},
+        "SK": {"S": f"S#ACTIVE#{_TIME}#{session}"},
+        "GSI_PK": {"S": f"SESSION#{session}"},
+        "GSI_SK": {"S": "META"},
+        "sessionId": {"S": session},
+        "userId": {"S": USER_ID},
+        "title": {"S": "A conversation with a title of usual length"},
+        "status": {"S": "active"},
+        "createdAt": {"S": _TIME},
+        "lastMessageAt": {"S": _TIME},
+        "messageCount": {"N": "7"},
+        "starred": {"BOOL": False},
+        "tags": {"L": [{"S": "work"}, {"S": "physics"}]},
+        "preferences": {
+            "M": {
+                "lastModel": {"S": "us.anthropic.claude-haiku-4-5-20251001-v1:0"},
+                "lastTemperature": {"N": "0.7"},
+                "enabledTools": {"L": [{"S": "calculator"}, {"S": "get_current_weather"}]},
+                "systemPromptHash": {"S": "0123456789abcdef"},
+            }
+        },
+        "deleted": {"BOOL": False},
+    }
+
+
+def _http(payload: object, status: bytes = b"200 OK") -> bytes:
+    body = json.dumps(payload, separators=(",", ":")).encode()
+    return (
+        b"HTTP/1.1 " + status + b"\r\nContent-Type: application/x-amz-json-1.0\r\nx-amzn-RequestId: BENCH"
+        b"\r\nContent-Length: " + str(len(body)).encode() + b"\r\n\r\n" + body
+    )
+
+
+_EMPTY = _http({})
+_NO_ITEMS = _http({"Items": [], "Count": 0, "ScannedCount": 0})
+_ALL = [_item(session_id(number)) for number in range(SESSIONS)]
+_LIST = _http({"Items": _ALL, "Count": SESSIONS, "ScannedCount": SESSIONS})
+_LOOKUP = {
+    session_id(number).encode(): _http({"Items": [_ALL[number]], "Count": 1, "ScannedCount": 1})
+    for number in range(SESSIONS)
+}
+_GET = {session_id(number).encode(): _http({"Item": _ALL[number]}) for number in range(SESSIONS)}
+_UPDATE = {session_id(number).encode(): _http({"Attributes": _ALL[number]}) for number in range(SESSIONS)}
+
+
+def answer(operation: bytes, body: bytes) -> bytes:
+    found = _SESSION.search(body)
+    session = found.group(1) if found else b""
+    match operation:
+        case b"GetItem":
+            return _GET.get(session, _EMPTY)
+        case b"UpdateItem":
+            return _UPDATE.get(session, _EMPTY)
+        case b"Query" if b'"SessionLookupIndex"' in body:
+            return _LOOKUP.get(session, _NO_ITEMS) if b'"META"' in body else _NO_ITEMS
+        case b"Query":
+            return _LIST if b'"S#ACTIVE#"' in body else _NO_ITEMS
+        case _:
+            return _EMPTY
+
+
+class _Endpoint(asyncio.Protocol):
+    calls: Counter[str] = Counter()
+    delay_seconds = 0.0
+    transport: asyncio.Transport
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)  # uvloop's own class has the same interface
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        while (end := self._received.find(b"\r\n\r\n")) >= 0:
+            head = self._received[:end]
+            length = _LENGTH.search(head)
+            total = end + 4 + (int(length.group(1)) if length else 0)
+            if len(self._received) < total:
+                return
+            body, self._received = self._received[end + 4 : total], self._received[total:]
+            self._handle(head, body)
+
+    def _handle(self, head: bytes, body: bytes) -> None:
+        target = _TARGET.search(head)
+        if target is None:
+            self.transport.write(self._control(head))
+            return
+        operation = target.group(1)
+        type(self).calls[operation.decode()] += 1
+        reply = answer(operation, body)
+        if self.delay_seconds:
+            asyncio.get_running_loop().call_later(self.delay_seconds, self.transport.write, reply)
+        else:
+            self.transport.write(reply)
+
+    def _control(self, head: bytes) -> bytes:
+        path = head.split(b" ", 2)[1].decode()
+        kind = type(self)
+        if path == "/reset":
+            kind.calls.clear()
+        elif path.startswith("/delay/"):
+            kind.delay_seconds = float(path.removeprefix("/delay/")) / 1000
+        return _http(dict(kind.calls))
+
+
+async def _serve(port: int) -> None:
+    server = await asyncio.get_running_loop().create_server(_Endpoint, "127.0.0.1", port, backlog=512)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    uvloop.run(_serve(int(sys.argv[1])))
