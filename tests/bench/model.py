@@ -30,9 +30,8 @@ def _delta(delta: str, finish: str = "null") -> bytes:
 
 def _last(deltas: int) -> bytes:
     usage = json.dumps({"prompt_tokens": 10, "completion_tokens": deltas, "total_tokens": deltas + 10})
-    return (
-        _delta("{}", '"stop"') + _chunk(f'{{{_COMMON},"choices":[],"usage":{usage}}}') + _chunk("[DONE]") + b"0\r\n\r\n"
-    )
+    closing = [_delta("{}", '"stop"'), _chunk(f'{{{_COMMON},"choices":[],"usage":{usage}}}'), _chunk("[DONE]")]
+    return b"".join(closing) + b"0\r\n\r\n"
 
 
 class _Model(asyncio.Protocol):

@@ -30,11 +30,13 @@ def measure(repeats: int) -> list[StartUp]:
         seconds: list[float] = []
         megabytes: list[float] = []
         for _ in range(repeats):
-            with tempfile.TemporaryDirectory() as data:
-                with running_service(app, {**DEVELOPMENT, "SESSIONS_DIR": data}) as service:
-                    seconds.append(service.start_seconds)
-                    httpx.get(service.base_url + HEALTH_PATHS[app], trust_env=False).raise_for_status()
-                    time.sleep(_SETTLE_SECONDS)
-                    megabytes.append(resident_megabytes(service.process.pid))
+            with (
+                tempfile.TemporaryDirectory() as data,
+                running_service(app, {**DEVELOPMENT, "SESSIONS_DIR": data}) as service,
+            ):
+                seconds.append(service.start_seconds)
+                httpx.get(service.base_url + HEALTH_PATHS[app], trust_env=False).raise_for_status()
+                time.sleep(_SETTLE_SECONDS)
+                megabytes.append(resident_megabytes(service.process.pid))
         results.append(StartUp(name, sorted(seconds), statistics.median(seconds), statistics.median(megabytes)))
     return results

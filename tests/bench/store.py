@@ -86,4 +86,5 @@ def _calls_per_request(service: Service, aws_url: str, method: str, path: str, b
         repeats = 5
         for _ in range(repeats):
             client.request(method, service.base_url + path, content=body or None).raise_for_status()
-        return sum(client.get(f"{aws_url}/counts").json().values()) / repeats
+        counts: dict[str, int] = client.get(f"{aws_url}/counts").json()
+        return sum(counts.values()) / repeats

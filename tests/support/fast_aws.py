@@ -10,7 +10,7 @@ import json
 import re
 import sys
 from collections import Counter
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import uvloop
 
@@ -90,7 +90,7 @@ def answer(operation: bytes, body: bytes) -> bytes:
 
 
 class _Endpoint(asyncio.Protocol):
-    calls: Counter[str] = Counter()
+    calls: ClassVar[Counter[str]] = Counter()
     delay_seconds = 0.0
     transport: asyncio.Transport
 
