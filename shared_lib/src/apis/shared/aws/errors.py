@@ -72,9 +72,10 @@ def _misconfigured(error: BotoCoreError) -> ErrorDetail:
 
 def _classify(error: ClientError, lost: ErrorDetail) -> ErrorDetail:
     code = error.response.get("Error", {}).get("Code", "")
-    if code == "TransactionCanceledException":
-        return _classify_cancellation(error, lost)
-    return _by_code(code, error, lost)
+    known = (
+        _classify_cancellation(error, lost) if code == "TransactionCanceledException" else _by_code(code, error, lost)
+    )
+    return known.caused_by(error, aws_code=code, aws_operation=error.operation_name)
 
 
 def _by_code(code: str, error: ClientError, lost: ErrorDetail) -> ErrorDetail:  # noqa: PLR0911 - one row, one return

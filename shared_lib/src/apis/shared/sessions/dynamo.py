@@ -1,0 +1,241 @@
+"""Session records in the sessions table.
+
+The sort key holds the time of the last message, so a record moves with every turn: old key deleted and new key put in
+one transaction, with all attributes that were read. A session is created together with a claim on its id, because two
+creators write different sort keys and would not see each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
+
+from apis.shared.aws.dynamodb import (
+    PK_ABSENT,
+    PK_EXISTS,
+    Condition,
+    Delete,
+    Item,
+    Put,
+    Query,
+    Table,
+    Update,
+    Value,
+    Write,
+    parse_as,
+    plain,
+    transact,
+)
+from apis.shared.errors import ErrorDetail, conflict
+from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
+from apis.shared.sessions.repository import Annotations
+from apis.shared.sessions.tokens import decode_key_token, encode_key_token
+
+ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
+_INDEX = "SessionLookupIndex"
+_GUARDED = ("messageCount", "title", "status", "starred", "tags", "preferences", "compaction")
+_NOT_A_COST = frozenset(
+    {"PK", "SK", "GSI1PK", "GSI1SK", "GSI_PK", "GSI_SK", "ttl", "userId", "sessionId", "messageId", "timestamp"}
+)
+_MOVED = conflict("The session was changed by another request. Please try again.")
+
+
+class DynamoSessions:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    @classmethod
+    def of(cls, table_name: str) -> Self:
+        return cls(Table(table_name))
+
+    @railway
+    async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
+        start = decode_key_token(token, partition=_user(user_id), prefix=ACTIVE).unwrap() if token is not None else None
+        query = Query(
+            Condition("PK = :user AND begins_with(SK, :active)", values={":user": _user(user_id), ":active": ACTIVE}),
+            ascending=False,
+            limit=limit,
+        )
+        page = (await self._table.query_page(query, start)).unwrap()
+        records = collect(_read(item) for item in page.items).unwrap()
+        # A record that was created twice in one moment shows once, as its newest.
+        unique = {record.session_id: record for record in reversed(records)}
+        newest_first = [record for record in records if unique.pop(record.session_id, None) is not None]
+        return Success(SessionPage(newest_first, encode_key_token(page.next_key) if page.next_key else None))
+
+    @railway
+    async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
+        items = (await self._table.query_all(_lookup(session_id, meta_only=True))).unwrap()
+        return _choose(user_id, items)
+
+    @railway
+    async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
+        items = (await self._table.query_all(_lookup(session_id, meta_only=False))).unwrap()
+        lookup = _choose(user_id, [item for item in items if item.get("GSI_SK") == "META"]).unwrap()
+        costs = {
+            int(str(item["messageId"])): {name: plain(value) for name, value in item.items() if name not in _NOT_A_COST}
+            for item in items
+            if str(item.get("GSI_SK", "")).startswith("C#") and item.get("userId") == user_id and "messageId" in item
+        }
+        return Success(Annotations(lookup, costs))
+
+    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
+        claim: Item = {"PK": f"CLAIM#{record.session_id}", "SK": "SESSION_CLAIM", "userId": record.user_id}
+        session: Item = {**_keys(record.user_id, record.session_id, _active_key(record)), **record.stored()}
+        return await transact(
+            [(self._table, Put(claim, PK_ABSENT)), (self._table, Put(session, PK_ABSENT))], lost_condition=_MOVED
+        )
+
+    @railway
+    async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
+        has_map = record.preferences is not None
+        names = {f"#a{i}": name for i, name in enumerate(patch.attributes)}
+        values: dict[str, Value] = {f":a{i}": value for i, value in enumerate(patch.attributes.values())}
+        assignments = [f"#a{i} = :a{i}" for i in range(len(patch.attributes))]
+        condition = "attribute_exists(PK)"
+        if patch.preferences and has_map:
+            names |= {f"#p{i}": name for i, name in enumerate(patch.preferences)}
+            values |= {f":p{i}": value for i, value in enumerate(patch.preferences.values())}
+            assignments += [f"preferences.#p{i} = :p{i}" for i in range(len(patch.preferences))]
+            condition += " AND attribute_exists(preferences)"
+        elif patch.preferences:
+            values |= {":preferences": dict(patch.preferences), ":null": "NULL"}
+            assignments.append("preferences = :preferences")
+            condition += " AND (attribute_not_exists(preferences) OR attribute_type(preferences, :null))"
+        changed = await self._table.update(
+            Update(
+                key=_key(record),
+                expression=f"SET {', '.join(assignments)}",
+                names=names,
+                values=values,
+                condition=Condition(condition),
+            ),
+            lost_condition=_MOVED,
+        )
+        return _read(changed.unwrap())
+
+    @railway
+    async def advance(
+        self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
+    ) -> Result[None, ErrorDetail]:
+        item = (await self._table.get(_key(record), consistent=True)).unwrap()
+        if item is None:
+            return Failure(_MOVED)
+        count = item.get("messageCount")
+        advanced: Item = {
+            **item,
+            "SK": f"{ACTIVE}{last_message_at}#{record.session_id}",
+            "lastMessageAt": last_message_at,
+            "messageCount": (count if isinstance(count, int) else 0) + turns,
+        }
+        if preferences:
+            current = item.get("preferences")
+            advanced["preferences"] = {**(current if isinstance(current, Mapping) else {}), **preferences}
+        unchanged = _unchanged(item)
+        if advanced["SK"] == item["SK"]:
+            return await self._table.put(Put(advanced, unchanged), lost_condition=_MOVED)
+        writes: list[tuple[Table, Write]] = [
+            (self._table, Delete(_key(record), unchanged)),
+            (self._table, Put(advanced, PK_ABSENT)),
+        ]
+        return await transact(writes, lost_condition=_MOVED)
+
+    @railway
+    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
+        """All of the caller's records of the id go, in the same transaction."""
+        items = (await self._table.query_all(_lookup(record.session_id, meta_only=True))).unwrap()
+        own = [item for item in items if item.get("userId") == record.user_id and str(item["SK"]).startswith(ACTIVE)]
+        item = (await self._table.get(_key(record), consistent=True)).unwrap()
+        if item is None:
+            return Failure(_MOVED)
+        preferences = item.get("preferences")
+        kept: Item = {name: value for name, value in item.items() if value is not None}
+        if isinstance(preferences, Mapping):
+            kept["preferences"] = {name: value for name, value in preferences.items() if value is not None}
+        deleted: Item = {
+            **kept,
+            "SK": f"{DELETED}{deleted_at}#{record.session_id}",
+            "status": "deleted",
+            "deleted": True,
+            "deletedAt": deleted_at,
+        }
+        keys = {record.sort_key, *(str(other["SK"]) for other in own)}
+        writes: list[tuple[Table, Write]] = [
+            *((self._table, Delete({"PK": _user(record.user_id), "SK": key}, PK_EXISTS)) for key in sorted(keys)),
+            (self._table, Put(deleted)),
+        ]
+        return await transact(writes, lost_condition=_MOVED)
+
+
+def _user(user_id: str) -> str:
+    return f"USER#{user_id}"
+
+
+def _active_key(record: SessionRecord) -> str:
+    return f"{ACTIVE}{record.last_message_at}#{record.session_id}"
+
+
+def _key(record: SessionRecord) -> dict[str, str]:
+    return {"PK": _user(record.user_id), "SK": record.sort_key}
+
+
+def _keys(user_id: str, session_id: str, sort_key: str) -> Item:
+    return {"PK": _user(user_id), "SK": sort_key, "GSI_PK": f"SESSION#{session_id}", "GSI_SK": "META"}
+
+
+def _lookup(session_id: str, *, meta_only: bool) -> Query:
+    condition = Condition("GSI_PK = :session", values={":session": f"SESSION#{session_id}"})
+    if meta_only:
+        condition = Condition(
+            "GSI_PK = :session AND GSI_SK = :meta", values={":session": f"SESSION#{session_id}", ":meta": "META"}
+        )
+    return Query(condition, index=_INDEX)
+
+
+def _choose(user_id: str, items: Sequence[Item]) -> Result[SessionLookup, ErrorDetail]:
+    """Of several records of the caller an active one wins, then the one with the latest message."""
+    own = [item for item in items if item.get("userId") == user_id or item.get("PK") == _user(user_id)]
+    if not own:
+        return Success(SessionLookup(None, is_foreign=bool(items)))
+    return collect(_read(item) for item in own).map(
+        lambda records: SessionLookup(
+            max(records, key=lambda record: (not record.deleted, record.last_message_at)),
+            is_foreign=len(own) < len(items),
+        )
+    )
+
+
+def _read(item: Item) -> Result[SessionRecord, ErrorDetail]:
+    """The record with the defaults of an incomplete one; without a session id there is none."""
+    sort_key = str(item.get("SK", ""))
+    deleted = sort_key.startswith(DELETED)
+    session_id = str(item.get("sessionId", ""))
+    moment = sort_key.removeprefix(DELETED if deleted else ACTIVE).removesuffix(f"#{session_id}")
+    given = {name: value for name, value in item.items() if value is not None}
+    last_message_at = given.get("lastMessageAt", moment)
+    preferences = given.get("preferences")
+    if isinstance(preferences, Mapping):
+        given["preferences"] = {name: value for name, value in preferences.items() if value is not None}
+    return parse_as(
+        SessionRecord,
+        {
+            "userId": str(item.get("PK", "")).removeprefix("USER#"),
+            "createdAt": last_message_at,
+            "lastMessageAt": last_message_at,
+            "status": "deleted" if deleted else "active",
+            **given,
+            "deleted": deleted or bool(given.get("deleted", False)),
+            "sortKey": sort_key,
+        },
+    )
+
+
+def _unchanged(item: Item) -> Condition:
+    parts, names, values = ["attribute_exists(PK)"], {}, dict[str, Value]()
+    for number, attribute in enumerate(_GUARDED):
+        names[f"#g{number}"] = attribute
+        if attribute in item:
+            parts.append(f"#g{number} = :g{number}")
+            values[f":g{number}"] = item[attribute]
+        else:
+            parts.append(f"attribute_not_exists(#g{number})")
+    return Condition(" AND ".join(parts), names, values)

@@ -1,0 +1,137 @@
+"""Session records in local files: one folder per session, used when the sessions table is not configured."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from apis.shared.errors import ErrorDetail, conflict, internal_error
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
+from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord, is_session_id
+from apis.shared.sessions.repository import Annotations
+from apis.shared.sessions.tokens import decode_text, encode_text
+from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json
+
+RECORD_FILE = "session-metadata.json"
+COSTS_FILE = "message-metadata.json"
+_MOVED = conflict("The session was changed by another request. Please try again.")
+_ABSENT = SessionLookup(None)
+
+
+class LocalSessions:
+    """No path is built from an id that is not a session id; such an id is absent."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @railway
+    async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
+        after = decode_text(token).unwrap() if token is not None else None
+        folders = (await list_folder(self._root, "session_*")).unwrap()
+        read = await asyncio.gather(*(self._read(folder) for folder in folders))
+        records = [record for record in collect(read).unwrap() if record is not None]
+        own = [record for record in records if record.user_id == user_id and not record.deleted]
+        newest_first = sorted(own, key=_place, reverse=True)
+        remaining = [record for record in newest_first if after is None or _is_after(record, after)]
+        if limit is None or len(remaining) <= limit:
+            return Success(SessionPage(remaining, None))
+        page = remaining[:limit]
+        return Success(SessionPage(page, encode_text("#".join(_place(page[-1])))))
+
+    @railway
+    async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
+        if not is_session_id(session_id):
+            return Success(_ABSENT)
+        record = (await self._read(self._folder(session_id))).unwrap()
+        if record is None:
+            return Success(_ABSENT)
+        return Success(SessionLookup(record) if record.user_id == user_id else SessionLookup(None, is_foreign=True))
+
+    @railway
+    async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
+        lookup = (await self.find(user_id, session_id)).unwrap()
+        if not is_session_id(session_id):
+            return Success(Annotations(lookup, {}))
+        costs = (await read_json(self._folder(session_id) / COSTS_FILE)).unwrap() or {}
+        return Success(Annotations(lookup, {int(index): body for index, body in costs.items() if index.isdigit()}))
+
+    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
+        def created(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
+            return Success(record.stored()) if existing is None else Failure(_MOVED)
+
+        return (await self._update(record, created)).map(lambda _: None)
+
+    async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
+        def patched(current: JsonObject) -> JsonObject:
+            changed = {**current, **patch.attributes}
+            if patch.preferences:
+                changed["preferences"] = {**(current.get("preferences") or {}), **patch.preferences}
+            return changed
+
+        return await self._change(record, patched)
+
+    async def advance(
+        self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
+    ) -> Result[None, ErrorDetail]:
+        def advanced(current: JsonObject) -> JsonObject:
+            changed = {
+                **current,
+                "lastMessageAt": last_message_at,
+                "messageCount": current.get("messageCount", 0) + turns,
+            }
+            if preferences:
+                changed["preferences"] = {**(current.get("preferences") or {}), **preferences}
+            return changed
+
+        return (await self._change(record, advanced)).map(lambda _: None)
+
+    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
+        def deleted(current: JsonObject) -> JsonObject:
+            return {**current, "status": "deleted", "deleted": True, "deletedAt": deleted_at}
+
+        return (await self._change(record, deleted)).map(lambda _: None)
+
+    def _folder(self, session_id: str) -> Path:
+        return self._root / f"session_{session_id}"
+
+    @railway
+    async def _read(self, folder: Path) -> Result[SessionRecord | None, ErrorDetail]:
+        document = (await read_json(folder / RECORD_FILE)).unwrap()
+        return Success(None) if document is None else _parse(document)
+
+    @railway
+    async def _change(self, record: SessionRecord, change: Any) -> Result[SessionRecord, ErrorDetail]:
+        """Apply `change` to the file's present content, unless the session was deleted or taken over meanwhile."""
+
+        def changed(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
+            if existing is None or existing.get("userId") != record.user_id or existing.get("deleted"):
+                return Failure(_MOVED)
+            return Success(change(existing))
+
+        return _parse((await self._update(record, changed)).unwrap())
+
+    async def _update(self, record: SessionRecord, change: Any) -> Result[JsonObject, ErrorDetail]:
+        return await update_json(self._folder(record.session_id) / RECORD_FILE, change)
+
+
+def _place(record: SessionRecord) -> tuple[str, str]:
+    return record.last_message_at, record.session_id
+
+
+def _is_after(record: SessionRecord, token: str) -> bool:
+    """Tokens of the previous system hold the time alone, ours the session id as well."""
+    moment, _, session_id = token.partition("#")
+    return record.last_message_at < moment or (
+        bool(session_id) and record.last_message_at == moment and record.session_id < session_id
+    )
+
+
+def _parse(document: JsonObject) -> Result[SessionRecord, ErrorDetail]:
+    corrupt = internal_error(None, entity="SessionRecord", key=str(document.get("sessionId", "?")))
+    defaults = {"createdAt": document.get("lastMessageAt"), "lastMessageAt": document.get("createdAt")}
+    given = {name: value for name, value in document.items() if value is not None}
+    return attempt(
+        SessionRecord.model_validate, {**defaults, **given}, errors=ErrorTable.of((ValidationError, lambda _: corrupt))
+    ).alt(ErrorDetail.without_cause)

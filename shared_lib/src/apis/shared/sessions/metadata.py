@@ -1,0 +1,192 @@
+"""Session records: the rules that both services follow."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from typing import Any
+
+from apis.shared.errors import ErrorCode, ErrorDetail, conflict, validation_error
+from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.sessions.models import (
+    NEW_CONVERSATION,
+    SessionLookup,
+    SessionPage,
+    SessionPatch,
+    SessionPreferences,
+    SessionRecord,
+    TurnPreferences,
+    is_session_id,
+    utc_now,
+)
+from apis.shared.sessions.repository import SessionRepository, get_session_repository
+
+ATTEMPTS = 3
+_PAUSE_SECONDS = (0.05, 0.2)
+_LOST = conflict("The session was changed by another request. Please try again.")
+
+
+def session_not_found(session_id: str) -> ErrorDetail:
+    return ErrorDetail(code=ErrorCode.NOT_FOUND, message="Session not found", detail=f"Session not found: {session_id}")
+
+
+class SessionService:
+    """The caller's user id is the only owner ever used: a session of somebody else is treated as absent."""
+
+    def __init__(self, repository: SessionRepository) -> None:
+        self._repository = repository
+
+    async def list_sessions(
+        self, user_id: str, *, limit: int | None, token: str | None
+    ) -> Result[SessionPage, ErrorDetail]:
+        """Newest first. Without a limit as much as the store gives in one answer."""
+        return await self._repository.list_page(user_id, limit, token)
+
+    @railway
+    async def get_session(self, user_id: str, session_id: str) -> Result[SessionRecord, ErrorDetail]:
+        """The record, also of a deleted session. Fails with `not_found`."""
+        lookup = (await self._repository.find(user_id, session_id)).unwrap()
+        return Failure(session_not_found(session_id)) if lookup.own is None else Success(lookup.own)
+
+    async def update_session(
+        self, user_id: str, session_id: str, patch: SessionPatch
+    ) -> Result[SessionRecord, ErrorDetail]:
+        """Create or change; the record as stored. Fails with `not_found` for a deleted or foreign session,
+        `validation_error` for an id that cannot be created, `conflict` when three attempts lost a race."""
+
+        async def attempt_once(lookup: SessionLookup) -> Result[SessionRecord, ErrorDetail]:
+            if lookup.is_taken:
+                return Failure(session_not_found(session_id))
+            if lookup.active is not None:
+                return Success(lookup.active) if patch.is_empty else await self._repository.patch(lookup.active, patch)
+            if not is_session_id(session_id):
+                return Failure(validation_error("The session id is not valid.", field="path.session_id"))
+            record = _new_record(user_id, session_id, patch)
+            return (await self._repository.create(record)).map(lambda _: record)
+
+        return await self._retrying(user_id, session_id, attempt_once)
+
+    @railway
+    async def delete_session(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """Hide the session. Deleting it again succeeds. Fails with `not_found`, and `conflict` for a lost race."""
+
+        async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
+            if lookup.own is None:
+                return Failure(session_not_found(session_id))
+            if lookup.own.deleted:
+                return Success(None)
+            return await self._repository.soft_delete(lookup.own, utc_now())
+
+        return await self._retrying(user_id, session_id, attempt_once)
+
+    async def bulk_delete(
+        self, user_id: str, session_ids: Sequence[str]
+    ) -> Result[list[Result[None, ErrorDetail]], ErrorDetail]:
+        """One outcome per id, in order. When all fail for one and the same outage the whole operation fails with it."""
+        outcomes: list[Result[None, ErrorDetail]] = [
+            await self.delete_session(user_id, session_id) for session_id in session_ids
+        ]
+        errors = [error for outcome in outcomes if (error := _error_of(outcome)) is not None]
+        codes = {error.code for error in errors}
+        if len(errors) == len(outcomes) and len(codes) == 1 and codes <= _OUTAGES:
+            return Failure(errors[0])
+        return Success(outcomes)
+
+    @railway
+    async def check_turn(self, user_id: str, session_id: str) -> Result[SessionRecord | None, ErrorDetail]:
+        """The record of a session that a turn may use, None for a new one. Fails with `not_found` for a deleted or
+        foreign session."""
+        lookup = (await self._repository.find(user_id, session_id)).unwrap()
+        return Failure(session_not_found(session_id)) if lookup.is_taken else Success(lookup.active)
+
+    async def complete_turn(
+        self, user_id: str, session_id: str, preferences: TurnPreferences, known: SessionRecord | None
+    ) -> Result[None, ErrorDetail]:
+        """Count a completed turn; create the record of a new session. `known` saves the look-up. Fails with
+        `conflict` when the session was deleted meanwhile or three attempts lost a race."""
+        return await self._advance(user_id, session_id, known, turns=1, preferences=preferences.members())
+
+    async def ensure_record(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """For a turn that did not complete: the session exists, and its last message is now."""
+        return await self._advance(user_id, session_id, None, turns=0, preferences={})
+
+    async def _advance(
+        self, user_id: str, session_id: str, known: SessionRecord | None, *, turns: int, preferences: dict[str, Any]
+    ) -> Result[None, ErrorDetail]:
+        async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
+            if lookup.is_taken:
+                return Failure(_LOST)
+            if lookup.active is None:
+                return await self._repository.create(_record_of_turn(user_id, session_id, turns, preferences))
+            return await self._repository.advance(lookup.active, utc_now(), turns=turns, preferences=preferences)
+
+        first = SessionLookup(known) if known is not None else None
+        return await self._retrying(user_id, session_id, attempt_once, first=first)
+
+    @railway
+    async def _retrying[T](
+        self,
+        user_id: str,
+        session_id: str,
+        attempt_once: Callable[[SessionLookup], Awaitable[Result[T, ErrorDetail]]],
+        *,
+        first: SessionLookup | None = None,
+    ) -> Result[T, ErrorDetail]:
+        """Look up and try, again when the record changed in between; the index that is looked up lags a little."""
+        lookup = first
+        for remaining in reversed(range(ATTEMPTS)):
+            if lookup is None:
+                lookup = (await self._repository.find(user_id, session_id)).unwrap()
+            result = await attempt_once(lookup)
+            error = _error_of(result)
+            if error is None or error.code is not ErrorCode.CONFLICT or lookup.is_taken or not remaining:
+                return result
+            lookup = None
+            await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - spreads retries, protects nothing
+        return Failure(_LOST)
+
+
+_OUTAGES = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.TIMEOUT})
+
+
+def _error_of[T](result: Result[T, ErrorDetail]) -> ErrorDetail | None:
+    match result:
+        case Failure(error):
+            return error
+        case _:
+            return None
+
+
+def _new_record(user_id: str, session_id: str, patch: SessionPatch) -> SessionRecord:
+    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    return SessionRecord.model_validate(
+        {
+            "title": NEW_CONVERSATION,
+            "status": "active",
+            **patch.attributes,
+            "sessionId": session_id,
+            "userId": user_id,
+            "createdAt": now,
+            "lastMessageAt": now,
+            "preferences": patch.preferences or None,
+        }
+    )
+
+
+def _record_of_turn(user_id: str, session_id: str, turns: int, preferences: dict[str, Any]) -> SessionRecord:
+    now = utc_now()
+    return SessionRecord(
+        session_id=session_id,
+        user_id=user_id,
+        title=NEW_CONVERSATION,
+        created_at=now,
+        last_message_at=now,
+        message_count=turns,
+        preferences=SessionPreferences.model_validate(preferences) if preferences else None,
+    )
+
+
+@cache
+def get_session_service() -> SessionService:
+    return SessionService(get_session_repository())

@@ -1,0 +1,60 @@
+"""Where session records are: one interface, a table or local files behind it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Protocol
+
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result
+from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
+from apis.shared.settings import StorageSettings, settings
+
+
+@dataclass(frozen=True, slots=True)
+class Annotations:
+    """What is known of a session beside its messages: `costs` maps a message index to its cost record's body."""
+
+    lookup: SessionLookup
+    costs: Mapping[int, Mapping[str, Any]]
+
+
+class SessionRepository(Protocol):
+    async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
+        """Not-deleted sessions, newest first. Fails with `bad_request` for a token that is not this user's."""
+        ...
+
+    async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]: ...
+
+    async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
+        """The record and all cost records of a session, in as few reads as the store allows."""
+        ...
+
+    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
+        """Fails with `conflict` when the id is taken, also by a creator of the same moment."""
+        ...
+
+    async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
+        """Write only what changes. Fails with `conflict` when the record is not there any more."""
+        ...
+
+    async def advance(
+        self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
+    ) -> Result[None, ErrorDetail]:
+        """A later `lastMessageAt`, `turns` more in `messageCount`, `preferences` merged in; everything else stays.
+        Fails with `conflict` when the record changed or moved since it was read."""
+        ...
+
+    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
+        """Hide the session. Fails with `conflict` when the record is not there any more."""
+        ...
+
+
+@cache
+def get_session_repository() -> SessionRepository:
+    from apis.shared.sessions.dynamo import DynamoSessions  # noqa: PLC0415 - each implementation knows this module
+    from apis.shared.sessions.local import LocalSessions  # noqa: PLC0415 - as above
+
+    storage = settings(StorageSettings)
+    table = storage.dynamodb_sessions_metadata_table_name
+    return DynamoSessions.of(table) if table else LocalSessions(storage.sessions_dir)
