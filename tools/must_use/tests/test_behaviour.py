@@ -46,7 +46,7 @@ class TestErrorCodes:
         project.write(saving=SAVING, calling='# mypy: disable-error-code="unused-result"\n' + CALLING)
         assert project.mypy() == set()
 
-    def test_an_unknown_code_is_still_an_error(self, project: Project) -> None:
+    def test_a_code_can_be_disabled_on_the_command_line(self, project: Project) -> None:
         project.write(saving=SAVING, calling=CALLING)
         completed = project.run("-m", "mypy", "--disable-error-code", "unused-result", ".")
         assert completed.returncode == 0, project.output
@@ -155,9 +155,11 @@ class TestSettings:
         project.write(
             rails="from collections.abc import Callable\nfrom typing import TypeVar\n\nT = TypeVar('T')\n\n"
             "def railway(function: T) -> T:\n    return function\n",
-            facade="from rails import railway as railway\nfrom returns.result import Result\n\nOutcome = Result[int, str]\n",
+            facade="from rails import railway as railway\nfrom returns.result import Result\n\n"
+            "Outcome = Result[int, str]\n",
             saving=SAVING,
-            calling=CALLING + "from facade import railway\n\n@railway\ndef run() -> int:\n    return save().unwrap()\n\n"
+            calling=CALLING
+            + "from facade import railway\n\n@railway\ndef run() -> int:\n    return save().unwrap()\n\n"
             "def outside() -> int:\n    return save().unwrap()\n",
         )
         assert project.mypy() == UNUSED | {("calling.py", 11, "unwrap-outside-railway")}
@@ -210,6 +212,15 @@ class TestSettings:
         assert "Traceback" not in project.output
 
 
+def test_a_statement_that_pytest_expects_to_raise_has_no_value(project: Project) -> None:
+    project.write(
+        saving=SAVING,
+        calling="import pytest\nfrom saving import save\n\nwith pytest.raises(ValueError, match='why'):\n    save()\n"
+        "with pytest.raises(ValueError):\n    save()\n    save()\n",
+    )
+    assert project.mypy() == {("calling.py", 7, "unused-result")}
+
+
 class TestOtherPlugins:
     OTHER = """
 from mypy.plugin import Plugin
@@ -238,8 +249,8 @@ def plugin(version):
     def test_functools_partial_keeps_its_types(self, project: Project) -> None:
         project.write(
             saving=SAVING,
-            calling="from functools import partial\nfrom saving import save\n\nnumber: int = partial(save)().value_or(0)\n"
-            "partial(save, 1)\n",
+            calling="from functools import partial\nfrom saving import save\n\n"
+            "number: int = partial(save)().value_or(0)\npartial(save, 1)\n",
         )
         assert project.mypy() == {("calling.py", 5, "call-arg")}
 

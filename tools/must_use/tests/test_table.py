@@ -42,7 +42,16 @@ def test_with_the_oldest_mypy_that_the_distribution_allows(tmp_path: Path) -> No
     python = str(tmp_path / "oldest" / "bin" / "python")
     for command in (
         ["venv", "--python", sys.executable, str(tmp_path / "oldest")],
-        ["pip", "install", "--python", python, "--resolution", "lowest-direct", f"{DISTRIBUTION}[returns]", "pydantic>=2.10"],
+        [
+            "pip",
+            "install",
+            "--python",
+            python,
+            "--resolution",
+            "lowest-direct",
+            f"{DISTRIBUTION}[returns]",
+            "pydantic>=2.10",
+        ],
     ):
         subprocess.run([os.environ.get("UV", "uv"), *command], check=True, capture_output=True)
     project = table(tmp_path, python)

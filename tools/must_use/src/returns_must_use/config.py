@@ -1,5 +1,6 @@
 """The plugin's settings: the table `[tool.returns_must_use]` of pyproject.toml."""
 
+import os
 import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields
@@ -29,7 +30,7 @@ class Config:
 
     def snapshot(self) -> dict[str, object]:
         """JSON for mypy's cache: another value makes mypy check every file again."""
-        return asdict(self)
+        return asdict(self) | {"root": os.path.relpath(self.root)}  # the same in every checkout
 
 
 def load_config(mypy_config_file: str | None) -> Config:

@@ -36,13 +36,12 @@ from returns_must_use.matching import CAPTURED_ATTRIBUTES, add_last_case, captur
 from returns_must_use.scan import UNWRAPS, Candidate, scan
 from returns_must_use.scopes import Site
 from returns_must_use.syntax import Position, position
-from returns_must_use.values import hands_back, ignores_what_it_returns, type_of, types_of
+from returns_must_use.values import expects_a_raise, hands_back, ignores_what_it_returns, type_of, types_of
 
 UNUSED_RESULT = ErrorCode("unused-result", "Check that every Result is used", "Results")
 UNWRAP_OUTSIDE_RAILWAY = ErrorCode(
     "unwrap-outside-railway", "Check that .unwrap() and .failure() are called inside a railway only", "Results"
 )
-
 
 _PROBE_METHOD = "conjugate"
 _PROBE_HOOK = f"builtins.int.{_PROBE_METHOD}"
@@ -116,8 +115,10 @@ class MustUsePlugin(Plugin):
             del self._probes[number]
         findings = scan(file)
         first = self._next_probe
-        for site, candidates in _by_site(findings.candidates):
-            _insert(site, self._new_probe(candidates, candidates[0].place))
+        _insert(
+            (site, self._new_probe(candidates, candidates[0].place))
+            for site, candidates in _by_site(findings.candidates)
+        )
         for stmt in findings.matches:
             add_last_case(stmt, self._new_probe(stmt, stmt.subject))
         unwraps = {} if self._config.frees_unwrap(file.path) else findings.unwraps
@@ -162,7 +163,7 @@ class MustUsePlugin(Plugin):
     def _judge(self, chk: TypeChecker, candidate: Candidate) -> None:
         if candidate.callback and not ignores_what_it_returns(chk, candidate.callback):
             return
-        if hands_back(chk, candidate.value):
+        if hands_back(chk, candidate.value) or expects_a_raise(chk, candidate.managers):
             return
         carriers = self._carriers()
         for typ in types_of(chk, candidate):
@@ -223,14 +224,25 @@ def _definitions(node: nodes.SymbolNode) -> set[str]:
 def _by_site(candidates: list[tuple[Site, Candidate]]) -> list[tuple[Site, list[Candidate]]]:
     sites: dict[tuple[int, int], tuple[Site, list[Candidate]]] = {}
     for site, candidate in candidates:
-        sites.setdefault((id(site.body), id(site.after)), (site, []))[1].append(candidate)
+        sites.setdefault((id(site.body), id(site.beside)), (site, []))[1].append(candidate)
     return list(sites.values())
 
 
-def _insert(site: Site, probe: Statement) -> None:
-    """Changes the list in place: mypy holds it too."""
-    index = 0 if site.after is None else next(i for i, stmt in enumerate(site.body) if stmt is site.after) + 1
-    site.body.insert(index, probe)
+def _insert(probes: Iterable[tuple[Site, Statement]]) -> None:
+    """Changes the lists of statements in place: mypy holds them too."""
+    bodies: dict[int, tuple[list[Statement], dict[int, tuple[Site, Statement]]]] = {}
+    for site, probe in probes:
+        bodies.setdefault(id(site.body), (site.body, {}))[1][id(site.beside)] = (site, probe)
+    for body, added in bodies.values():
+        body[:] = [new for stmt in (None, *body) for new in _with_probe(stmt, added.get(id(stmt)))]
+
+
+def _with_probe(stmt: Statement | None, added: tuple[Site, Statement] | None) -> list[Statement]:
+    own = [] if stmt is None else [stmt]
+    if added is None:
+        return own
+    site, probe = added
+    return [probe, *own] if site.before else [*own, probe]
 
 
 def _checker(ctx: MethodContext) -> TypeChecker:

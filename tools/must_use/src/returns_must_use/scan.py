@@ -45,6 +45,7 @@ class Candidate:
     value: Expression
     problem: str  # completes the sentence "Value of type ... "
     place: Expression  # what is dropped, or the name that it is assigned to
+    managers: tuple[Expression, ...]  # that see what the statement raises
     path: Path | None = ()  # the part of the value that counts; None: what the name at `place` gets from a manager
     callback: Callback | None = None  # then the value is what a lambda returns
 
@@ -71,7 +72,7 @@ class _Scanner:
         self.unwraps: dict[Position, tuple[Expression, ...]] = {}
         self._scope = Scope("module")
         self._decorators: tuple[Expression, ...] = ()
-        self._site: Site | None = None  # None: nothing runs after the statement that is being scanned
+        self._site = Site([], None)
         self._in_try = False
 
     # Scopes
@@ -97,17 +98,22 @@ class _Scanner:
             problem = f'is assigned to "{store.target.name}" and never read'
             if store.overwritten:
                 problem += " before the name is assigned again"
-            self.candidates.append((store.site, Candidate(store.value, problem, store.target, store.path)))
+            candidate = Candidate(store.value, problem, store.target, store.site.managers, store.path)
+            self.candidates.append((store.site, candidate))
 
     def _dropped(self, value: Expression, problem: str = "is dropped", callback: Callback | None = None) -> None:
-        if self._site is not None:
-            self.candidates.append((self._site, Candidate(value, problem, value, callback=callback)))
+        self.candidates.append((self._site, Candidate(value, problem, value, self._site.managers, callback=callback)))
 
     # Statements
 
-    def block(self, body: list[Statement]) -> None:
+    def block(self, body: list[Statement], managers: Sequence[Expression] = ()) -> None:
         for index, stmt in enumerate(body):
-            self._site = Site(body, stmt)
+            self._site = Site(
+                body,
+                stmt,
+                before=isinstance(stmt, nodes.ReturnStmt | nodes.RaiseStmt),
+                managers=tuple(managers) if stmt is body[-1] else (),
+            )
             self._statement(stmt, body, index)
 
     def _branch(self, block: nodes.Block | None) -> None:
@@ -129,9 +135,6 @@ class _Scanner:
                 self._read_all(children(stmt))
             case nodes.DelStmt():
                 self._bind(stmt.expr)
-            case nodes.ReturnStmt() | nodes.RaiseStmt():
-                self._site = None
-                self._read_all(children(stmt))
             case nodes.GlobalDecl() | nodes.NonlocalDecl():
                 self._scope.declared_outer.update(stmt.names)
             case nodes.Import():
@@ -182,7 +185,7 @@ class _Scanner:
                     self._read(manager)
                     if target is not None:
                         self._store(target, manager, path=None)
-                self._branch(stmt.body)
+                self.block(stmt.body.body, stmt.expr)
             case nodes.TryStmt():
                 self._try(stmt)
             case nodes.MatchStmt():
@@ -284,15 +287,14 @@ class _Scanner:
     def _add_store(
         self, targets: list[NameExpr], value: Expression, path: Path | None = (), overwritten: bool = False
     ) -> None:
-        if self._site is not None:
-            names = frozenset(target.name for target in targets)
-            self._scope.stores.append(Store(targets[0], names, value, self._site, path, overwritten))
+        names = frozenset(target.name for target in targets)
+        self._scope.stores.append(Store(targets[0], names, value, self._site, path, overwritten))
 
     def _walrus(self, expr: nodes.AssignmentExpr, dropped: bool) -> None:
         self._read(expr.value)
         scope = self._scope.assigned_by_walrus()
         scope.bound.add(expr.target.name)
-        if dropped and self._site is not None:
+        if dropped:
             scope.stores.append(Store(expr.target, frozenset({expr.target.name}), expr.value, self._site))
 
     def _bind(self, target: Node) -> None:

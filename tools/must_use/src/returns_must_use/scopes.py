@@ -14,10 +14,12 @@ Path: TypeAlias = tuple[int | slice, ...]
 
 @dataclass(frozen=True)
 class Site:
-    """A place between statements: in this list, after this statement (None: before the first one)."""
+    """A place between statements: in this list, beside this statement (None: before the first one)."""
 
     body: list[Statement]
-    after: Statement | None
+    beside: Statement | None
+    before: bool = False  # nothing runs after the statement
+    managers: tuple[Expression, ...] = ()  # the context managers of the `with` block that ends with the statement
 
 
 @dataclass(frozen=True)

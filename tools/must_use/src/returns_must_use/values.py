@@ -14,6 +14,14 @@ from returns_must_use.scan import Callback, Candidate
 from returns_must_use.syntax import position
 
 _WAITS = frozenset({"asyncio.tasks.wait", "concurrent.futures._base.wait"})
+_EXPECT_A_RAISE = frozenset(
+    {
+        "_pytest.python_api.RaisesContext",
+        "_pytest.raises.RaisesExc",
+        "_pytest.raises.RaisesGroup",
+        "unittest.case._AssertRaisesContext",
+    }
+)
 _TAKES_OUT = frozenset({"pop", "popitem", "popleft", "setdefault"})
 _CONTAINERS = frozenset({"typing.MutableMapping", "typing.MutableSequence", "typing.MutableSet"})
 
@@ -59,12 +67,21 @@ def hands_back(chk: TypeChecker, expr: Expression) -> bool:
     return False
 
 
+def expects_a_raise(chk: TypeChecker, managers: Iterable[Expression]) -> bool:
+    """Whether the statement is there to raise, and so never has a value: `with pytest.raises(ValueError): save()`."""
+    types = (get_proper_type(type_of(chk, manager)) for manager in managers)
+    return any(isinstance(typ, Instance) and typ.type.fullname in _EXPECT_A_RAISE for typ in types)
+
+
 def ignores_what_it_returns(chk: TypeChecker, callback: Callback) -> bool:
     """Whether the callee's signature says that it ignores what the callback at this argument returns.
 
     `Callable[..., None]` says so, and `Callable[..., object]` by the convention of the standard library's stubs.
     """
     call = callback.call
+    if not chk.has_type(call.callee):  # the call is what a statement returns: mypy comes to it after the probe
+        with chk.msg.filter_errors():
+            chk.get_expression_type(call)
     callee = get_proper_type(type_of(chk, call.callee))
     if not isinstance(callee, CallableType):
         return False

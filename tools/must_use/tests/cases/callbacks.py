@@ -19,6 +19,10 @@ def lambdas(repository: Repository) -> None:
     log(sorted([1, 2], key=lambda number: str(save(number))))
 
 
+def returned() -> threading.Thread:
+    return threading.Thread(target=lambda: save())  # E: unused-result
+
+
 async def on_a_loop() -> None:
     loop = asyncio.get_running_loop()
     loop.call_soon(lambda: save())  # E: unused-result

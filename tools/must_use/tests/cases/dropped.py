@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable, Generator, Mapping
 from functools import partial
 from typing import AnyStr
+from unittest import TestCase
 
 from outcomes import (
     CallableSaver,
@@ -16,14 +17,19 @@ from outcomes import (
     save_aliased,
     save_all,
     save_async,
+    save_both,
     save_coroutine,
+    save_deeply,
     save_each,
     save_future,
+    save_impurely,
     save_in_thread,
     save_lazily_aliased,
     save_maybe,
     save_named,
     save_pair,
+    save_pair_by_name,
+    save_perhaps,
     save_set,
     save_soon,
     save_task,
@@ -117,6 +123,17 @@ def containers() -> None:
     save_maybe()  # E: unused-result
     save_each()  # E: unused-result
     save_in_thread()  # E: unused-result
+    save_both()  # E: unused-result
+    save_both()["second"]  # E: unused-result
+    save_both()["first"]
+    save_pair_by_name()  # E: unused-result
+    save_pair_by_name().second  # E: unused-result
+    save_pair_by_name().first
+    save_impurely()  # E: unused-result
+    save_perhaps()  # E: unused-result
+    save_deeply()  # E: unused-result
+    save_deeply().keys()
+    save_deeply().values()  # E: unused-result
     [save_all()]  # E: unused-result
     save_all()[0]  # E: unused-result
     save_all() + save_all()  # E: unused-result
@@ -234,3 +251,13 @@ class Holder:
     @value.setter
     def value(self, new: int) -> None:
         save(new)  # E: unused-result
+
+
+class ExpectsARaise(TestCase):
+    def test_it(self) -> None:
+        with self.assertRaises(ValueError):
+            save()  # E: unused-result
+            save(0)
+        with self.assertRaises(ValueError):
+            if self.id():
+                save()  # E: unused-result

@@ -5,8 +5,10 @@ from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, Protocol, TypeVar
+from typing import NamedTuple, ParamSpec, Protocol, TypedDict, TypeVar
 
+from returns.io import IO
+from returns.maybe import Maybe
 from returns.result import Failure, Result, Success
 from typing_extensions import TypeAliasType
 
@@ -79,6 +81,36 @@ def save_soon() -> Awaitable[Result[int, str]]:
 
 def save_coroutine() -> Coroutine[None, None, Result[int, str]]:
     raise NotImplementedError
+
+
+class Both(TypedDict):
+    first: int
+    second: Result[int, str]
+
+
+class Pair(NamedTuple):
+    first: int
+    second: Result[int, str]
+
+
+def save_both() -> Both:
+    return {"first": 1, "second": save()}
+
+
+def save_pair_by_name() -> Pair:
+    return Pair(1, save())
+
+
+def save_impurely() -> IO[Result[int, str]]:
+    return IO(save())
+
+
+def save_perhaps() -> Maybe[Result[int, str]]:
+    return Maybe.from_value(save())
+
+
+def save_deeply() -> dict[str, list[Awaitable[tuple[int, Result[int, str] | None]]]]:
+    return {}
 
 
 def save_task() -> asyncio.Task[Result[int, str]]:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Itera
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from dataclasses import dataclass, field
+from unittest import TestCase
 from typing import Any, AnyStr, Protocol, overload
 
 from outcomes import (
@@ -434,3 +435,14 @@ def decorated() -> Callable[..., Any]:
         return result.map(abs)
 
     return inner
+
+
+class ExpectsARaise(TestCase):
+    def test_it(self) -> None:
+        with self.assertRaises(ValueError):
+            save()
+        with Stored(), self.assertRaisesRegex(ValueError, "why"):
+            log("first")
+            save()
+        with self.assertRaises(ValueError):
+            result = save()
