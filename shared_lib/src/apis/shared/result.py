@@ -14,7 +14,7 @@ import logging
 import sys
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
 from typing import Any, Self, TypeIs, overload
 
@@ -97,7 +97,7 @@ async def attempt_async[T](
 
 async def attempt_stream[T](
     fn: Callable[..., AsyncIterator[T]], /, *args: object, errors: ErrorTable, **kwargs: object
-) -> AsyncIterator[Result[T, ErrorDetail]]:
+) -> AsyncGenerator[Result[T, ErrorDetail]]:
     """Iterate over what `fn` yields; a listed exception ends the stream with its Failure as the last item.
 
     The source is closed when the consumer stops early, before this iterator's `aclose()` returns.

@@ -1,0 +1,257 @@
+"""What a turn streams: one class per event of the wire contract. Names and payloads are exact.
+
+The events are values; only the HTTP adapter turns them into text.
+"""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+type JsonObject = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model call, or their sum over a turn; cache counters only if a provider reported them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_tokens: int = 0
+    cache_read_input_tokens: int | None = None
+    cache_write_input_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            self.total_tokens + other.total_tokens,
+            _sum(self.cache_read_input_tokens, other.cache_read_input_tokens),
+            _sum(self.cache_write_input_tokens, other.cache_write_input_tokens),
+        )
+
+    def payload(self) -> dict[str, object]:
+        counters: dict[str, object] = {
+            "inputTokens": self.input_tokens,
+            "outputTokens": self.output_tokens,
+            "totalTokens": self.total_tokens,
+        }
+        if self.cache_read_input_tokens is not None:
+            counters["cacheReadInputTokens"] = self.cache_read_input_tokens
+        if self.cache_write_input_tokens is not None:
+            counters["cacheWriteInputTokens"] = self.cache_write_input_tokens
+        return counters
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Milliseconds; `time_to_first_byte_ms` is None when it was not measured."""
+
+    latency_ms: int = 0
+    time_to_first_byte_ms: int | None = None
+
+    def payload(self) -> dict[str, object]:
+        values: dict[str, object] = {"latencyMs": self.latency_ms}
+        if self.time_to_first_byte_ms is not None:
+            values["timeToFirstByteMs"] = self.time_to_first_byte_ms
+        return values
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    event: ClassVar[str] = "citation"
+    assistant_id: str
+    document_id: str
+    file_name: str
+    text: str
+
+    def payload(self) -> JsonObject:
+        return {
+            "assistantId": self.assistant_id,
+            "documentId": self.document_id,
+            "fileName": self.file_name,
+            "text": self.text[:500],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStart:
+    event: ClassVar[str] = "message_start"
+    role: str = "assistant"
+
+    def payload(self) -> JsonObject:
+        return {"role": self.role}
+
+
+@dataclass(frozen=True, slots=True)
+class TextBlockStart:
+    event: ClassVar[str] = "content_block_start"
+    index: int
+
+    def payload(self) -> JsonObject:
+        return {"contentBlockIndex": self.index}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolBlockStart:
+    event: ClassVar[str] = "content_block_start"
+    index: int
+    tool_use_id: str
+    name: str
+
+    def payload(self) -> JsonObject:
+        return {
+            "contentBlockIndex": self.index,
+            "type": "tool_use",
+            "toolUse": {"toolUseId": self.tool_use_id, "name": self.name, "type": "tool_use"},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TextDelta:
+    event: ClassVar[str] = "content_block_delta"
+    index: int
+    text: str
+
+    def payload(self) -> JsonObject:
+        return {"contentBlockIndex": self.index, "type": "text", "text": self.text}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolInputDelta:
+    """A fragment of the tool input's JSON text."""
+
+    event: ClassVar[str] = "content_block_delta"
+    index: int
+    input: str
+
+    def payload(self) -> JsonObject:
+        return {"contentBlockIndex": self.index, "type": "tool_use", "input": self.input}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUseProgress:
+    """The tool input's JSON text so far."""
+
+    event: ClassVar[str] = "tool_use"
+    name: str
+    tool_use_id: str
+    input: str
+
+    def payload(self) -> JsonObject:
+        return {"tool_use": {"name": self.name, "tool_use_id": self.tool_use_id, "input": self.input}}
+
+
+@dataclass(frozen=True, slots=True)
+class ContentBlockStop:
+    event: ClassVar[str] = "content_block_stop"
+    index: int
+
+    def payload(self) -> JsonObject:
+        return {"contentBlockIndex": self.index}
+
+
+@dataclass(frozen=True, slots=True)
+class Reasoning:
+    """A chunk of the model's reasoning: text, the provider's signature of it, or redacted bytes."""
+
+    event: ClassVar[str] = "reasoning"
+    kind: Literal["text", "signature", "redacted"]
+    value: str | bytes
+
+    def payload(self) -> JsonObject:
+        match self.value:
+            case bytes():
+                return {"redactedContent": base64.b64encode(self.value).decode("ascii")}
+            case str() if self.kind == "signature":
+                return {"reasoning_signature": self.value}
+            case _:
+                return {"reasoningText": self.value}
+
+
+@dataclass(frozen=True, slots=True)
+class MessageStop:
+    event: ClassVar[str] = "message_stop"
+    stop_reason: str
+
+    def payload(self) -> JsonObject:
+        return {"stopReason": self.stop_reason}
+
+
+@dataclass(frozen=True, slots=True)
+class CallMetadata:
+    """Usage and latency of one model call, as the provider reports them."""
+
+    event: ClassVar[str] = "metadata"
+    usage: Usage
+    metrics: Metrics
+
+    def payload(self) -> JsonObject:
+        return {"usage": self.usage.payload(), "metrics": self.metrics.payload()}
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMetadata:
+    """Sum over the calls of the turn; `cost` in US dollars, None when the model has no pricing."""
+
+    event: ClassVar[str] = "metadata"
+    usage: Usage
+    metrics: Metrics
+    cost: float | None = None
+
+    def payload(self) -> JsonObject:
+        cost = {} if self.cost is None else {"cost": self.cost}
+        return {"usage": self.usage.payload(), "metrics": self.metrics.payload(), **cost}
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """One finished tool use; `result` has `toolUseId`, `status` and `content`."""
+
+    event: ClassVar[str] = "tool_result"
+    result: JsonObject
+
+    def payload(self) -> JsonObject:
+        return {"message": {"role": "user", "content": [{"toolResult": self.result}]}, "tool_result": self.result}
+
+
+type StreamEvent = (
+    Citation
+    | MessageStart
+    | TextBlockStart
+    | ToolBlockStart
+    | TextDelta
+    | ToolInputDelta
+    | ToolUseProgress
+    | ContentBlockStop
+    | Reasoning
+    | MessageStop
+    | CallMetadata
+    | TurnMetadata
+    | ToolResult
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRecord:
+    """One completed assistant message: what it used and how long it took, in milliseconds and monotonic seconds.
+
+    `usage` is None when the provider reported none. `first_text` is None for a message without text.
+    """
+
+    usage: Usage | None
+    metrics: Metrics
+    started: float
+    first_text: float | None
+    ended: float
+
+
+@dataclass(frozen=True, slots=True)
+class TurnSummary:
+    """The successful end of a run; not an event of the wire."""
+
+    calls: tuple[CallRecord, ...]

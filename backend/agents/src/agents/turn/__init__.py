@@ -1,0 +1,7 @@
+"""The chat turn: from a validated request to a stored, billed and streamed answer."""
+
+from agents.turn.request import InlineFile, TurnRequest
+from agents.turn.service import TurnService, get_turn_service
+from agents.turn.turn import Turn
+
+__all__ = ["InlineFile", "Turn", "TurnRequest", "TurnService", "get_turn_service"]

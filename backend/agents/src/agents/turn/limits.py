@@ -1,0 +1,51 @@
+"""A stream that ends in time: by itself, by the time limit, or because the process stops."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
+
+from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.lifecycle import Shutdown
+from apis.shared.result import Failure, Result
+
+TURN_LIMIT_SECONDS = 600.0
+
+TIME_LIMIT = ErrorDetail(code=ErrorCode.TIMEOUT, message="The answer took longer than ten minutes and was stopped.")
+STOPPING = ErrorDetail(
+    code=ErrorCode.SERVICE_UNAVAILABLE, message="The service is being restarted. Please send your message again."
+)
+
+
+async def within_limits[T](
+    items: AsyncIterator[Result[T, ErrorDetail]], *, seconds: float, shutdown: Shutdown
+) -> AsyncGenerator[Result[T, ErrorDetail]]:
+    """The items up to the first Failure; `timeout` after `seconds`, `service_unavailable` when the process stops.
+
+    The source runs in one task of its own, so its context is one task whatever the consumer does; it is cancelled
+    and closed before this generator ends.
+    """
+    loop = asyncio.get_running_loop()
+    queue: asyncio.Queue[Result[T, ErrorDetail] | None] = asyncio.Queue()
+
+    async def pump() -> None:
+        try:
+            async for item in items:
+                queue.put_nowait(item)
+        finally:
+            if isinstance(items, AsyncGenerator):
+                await items.aclose()
+
+    source = loop.create_task(pump())
+    source.add_done_callback(lambda _: queue.put_nowait(None))
+    timer = loop.call_later(seconds, queue.put_nowait, Failure(TIME_LIMIT))
+    unsubscribe = shutdown.subscribe(lambda: queue.put_nowait(Failure(STOPPING)))
+    try:
+        while (item := await queue.get()) is not None:
+            yield item
+            if isinstance(item, Failure):
+                return
+        source.result()
+    finally:
+        timer.cancel()
+        unsubscribe()
+        source.cancel()
+        await asyncio.wait((source,))

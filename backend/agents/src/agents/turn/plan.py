@@ -1,0 +1,28 @@
+"""What a turn knows before its agent runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agents.config import ModelConfig
+from agents.prompt import AttachedFile
+from agents.tools.selection import ToolSelection
+from apis.shared.costs.models import PricingSnapshot
+from apis.shared.sessions.models import SessionRecord, StoredMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`pricing` is one snapshot for the cost on the wire and in the stored records; None for an unpriced model.
+
+    `enabled_tools` are the permitted ids of the request, None when it named none.
+    """
+
+    config: ModelConfig
+    pricing: PricingSnapshot | None
+    system_prompt: str
+    tools: ToolSelection
+    enabled_tools: Sequence[str] | None
+    files: Sequence[AttachedFile]
+    history: Sequence[StoredMessage]
+    memory_context: str | None
+    session: SessionRecord | None

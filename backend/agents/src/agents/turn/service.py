@@ -1,0 +1,218 @@
+"""Opens turns: the checks that answer an HTTP status, and all reading that comes before the agent runs."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from http import HTTPStatus
+
+from agents.config import DEFAULT_MODEL_ID, resolve_model_config
+from agents.prompt import AttachedFile, decode_files
+from agents.system_prompt import build_system_prompt
+from agents.tools.selection import ToolSelection, select_tools
+from agents.turn.live import Lease, LiveTurns
+from agents.turn.memory_context import get_memory_context
+from agents.turn.plan import Plan
+from agents.turn.request import TurnRequest, check_request
+from agents.turn.turn import Turn
+from apis.shared.costs.service import get_usage_recorder
+from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
+from apis.shared.files.file_resolver import get_file_resolver
+from apis.shared.models.managed_models import ManagedModel, can_access_model, get_managed_models, pricing_snapshot
+from apis.shared.rbac.service import get_app_role_service
+from apis.shared.result import Failure, Result, Success, fold, railway
+from apis.shared.sessions.messages import get_message_store
+from apis.shared.sessions.metadata import get_session_service
+from apis.shared.sessions.models import SessionRecord, StoredMessage
+from apis.shared.settings import ChatSettings, InstitutionSettings, settings
+from apis.shared.tools.access import FilteredTools, get_tool_access
+
+logger = logging.getLogger(__name__)
+
+
+class TurnService:
+    """One per process."""
+
+    def __init__(self) -> None:
+        self._sessions = get_session_service()
+        self._models = get_managed_models()
+        self._roles = get_app_role_service()
+        self._tools = get_tool_access()
+        self._files = get_file_resolver()
+        self._usage = get_usage_recorder()
+        self._memory = get_memory_context()
+        self._live = LiveTurns()
+
+    @railway
+    async def open(self, request: TurnRequest) -> Result[Turn, ErrorDetail]:
+        """Fails only for what the caller can correct: `validation_error`, `not_found`, `conflict` (another turn of
+        the session is running) and `forbidden`. Every other failure is the first item of the turn's stream.
+        """
+        check_request(request).unwrap()
+        inline = decode_files(request.files).unwrap()
+        lease = (await self._live.acquire(request.user.user_id, request.session_id)).unwrap()
+        opened: Result[Turn, ErrorDetail] | None = None
+        try:
+            opened = await self._open(request, inline, lease)
+        finally:
+            if not isinstance(opened, Success):
+                self._live.release(lease)
+        return opened
+
+    async def _open(
+        self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
+    ) -> Result[Turn, ErrorDetail]:
+        reads = await self._read(request)
+        refusal = _refusal(reads.session) or _refusal(reads.model)
+        if refusal is not None:
+            return Failure(refusal)
+        turn = Turn(
+            request=request,
+            plan=_plan(request, inline, reads),
+            attached=inline,
+            lease=lease,
+            live=self._live,
+            sessions=self._sessions,
+            messages=get_message_store(),
+            usage=self._usage,
+        )
+        return Success(turn)
+
+    async def _read(self, request: TurnRequest) -> "_Reads":
+        """Everything at once: the slowest read decides how long the user waits."""
+        user = request.user
+        return _Reads(
+            *await asyncio.gather(
+                self._sessions.check_turn(user.user_id, request.session_id),
+                self._permitted_model(request),
+                self._tools.filter(user, request.enabled_tools or ()),
+                self._resolved_files(request),
+                self._history(request),
+                self._recall(request),
+            )
+        )
+
+    @railway
+    async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:
+        """The managed model, None for an id that nobody manages; `forbidden` for one the user may not choose."""
+        model_id = request.model_id or DEFAULT_MODEL_ID
+        model = (await self._models.find(model_id)).unwrap()
+        if model is None:
+            logger.warning("model is not managed, usage is recorded without cost", extra={"model_id": model_id})
+            return Success(None)
+        if request.model_id is not None:
+            permissions = (await self._roles.resolve_user_permissions(request.user)).unwrap()
+            if not can_access_model(request.user, model, permissions):
+                return Failure(forbidden("You do not have access to this model. Please choose another one."))
+        return Success(model)
+
+    @railway
+    async def _resolved_files(self, request: TurnRequest) -> Result[list[AttachedFile], ErrorDetail]:
+        if not request.file_upload_ids:
+            return Success([])
+        resolved = (await self._files.resolve(request.user.user_id, request.file_upload_ids)).unwrap()
+        return Success([AttachedFile(file.filename, file.content_type, file.data) for file in resolved])
+
+    @railway
+    async def _history(self, request: TurnRequest) -> Result[list[StoredMessage], ErrorDetail]:
+        store = get_message_store().unwrap()
+        return await store.read(request.user.user_id, request.session_id)
+
+    async def _recall(self, request: TurnRequest) -> str | None:
+        if self._memory is None:
+            return None
+        return await self._memory.recall(request.user.user_id, request.session_id, request.message)
+
+
+@dataclass(frozen=True, slots=True)
+class _Reads:
+    session: Result[SessionRecord | None, ErrorDetail]
+    model: Result[ManagedModel | None, ErrorDetail]
+    tools: Result[FilteredTools, ErrorDetail]
+    files: Result[list[AttachedFile], ErrorDetail]
+    history: Result[list[StoredMessage], ErrorDetail]
+    memory_context: str | None
+
+
+def _refusal[T](check: Result[T, ErrorDetail]) -> ErrorDetail | None:
+    """The failure of a check that the caller can correct; outages of a store are shown in the stream."""
+    return fold(
+        check,
+        success=lambda _: None,
+        failure=lambda error: error if status_of(error.code) < HTTPStatus.INTERNAL_SERVER_ERROR else None,
+    )
+
+
+@railway
+def _plan(request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads) -> Result[Plan, ErrorDetail]:
+    _offered(request).unwrap()
+    session = reads.session.unwrap()
+    model = reads.model.unwrap()
+    permitted = reads.tools.unwrap()
+    files = reads.files.unwrap()
+    caching = request.caching_enabled
+    if caching is None and request.model_id is not None and model is not None:
+        caching = model.supports_caching
+    institution = settings(InstitutionSettings)
+    return Success(
+        Plan(
+            config=resolve_model_config(
+                model_id=request.model_id,
+                temperature=request.temperature,
+                caching_enabled=caching,
+                provider=request.provider,
+                max_tokens=request.max_tokens,
+            ),
+            pricing=pricing_snapshot(model, datetime.now(UTC)) if model is not None else None,
+            system_prompt=request.system_prompt
+            or build_system_prompt(institution.institution_name, institution.assistant_name),
+            tools=_runnable(permitted).unwrap(),
+            enabled_tools=None if request.enabled_tools is None else permitted.allowed,
+            files=(*inline, *files),
+            history=reads.history.unwrap(),
+            memory_context=reads.memory_context,
+            session=session,
+        )
+    )
+
+
+def _offered(request: TurnRequest) -> Result[None, ErrorDetail]:
+    """Quota and assistants are not part of this deployment yet: what depends on them fails closed."""
+    chat = settings(ChatSettings)
+    if chat.enable_quota_enforcement:
+        return Failure(service_unavailable(None, reason="quota enforcement is on, but the quota cannot be determined"))
+    if request.assistant_id is not None:
+        return Failure(service_unavailable(None, reason="assistants are not available in this version"))
+    return Success(None)
+
+
+def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
+    """The tools that this turn runs with; a tool on an MCP server fails, it is never left out silently."""
+    selection = select_tools(permitted.allowed, external=permitted.external)
+    if selection.external:
+        return Failure(
+            ErrorDetail(
+                code=ErrorCode.TOOL_ERROR,
+                message=f"The tool {selection.external[0]} cannot be reached. Please switch it off and try again.",
+            )
+        )
+    chat = settings(ChatSettings)
+    if selection.gateway and chat.gateway_url and chat.agentcore_gateway_mcp_enabled:
+        return Failure(service_unavailable(None, reason="gateway tools are not available in this version"))
+    left_out = {
+        "gateway": selection.gateway,
+        "unavailable": selection.unavailable,
+        "unknown": selection.unknown,
+        "denied": permitted.denied,
+    }
+    for kind, ids in left_out.items():
+        if ids:
+            logger.info("tools left out", extra={"kind": kind, "tools": list(ids)})
+    return Success(selection)
+
+
+@cache
+def get_turn_service() -> TurnService:
+    return TurnService()
