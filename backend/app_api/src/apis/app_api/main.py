@@ -1,11 +1,13 @@
 """`uvicorn apis.app_api.main:app`"""
 
 from apis.app_api.health.routes import router as health
+from apis.app_api.sessions.routes import router as sessions
 from apis.shared.http import create_service
 from apis.shared.settings import (
     AuthSettings,
     AwsSettings,
     InstitutionSettings,
+    MemorySettings,
     StorageSettings,
     WebSettings,
     load_env_file,
@@ -16,7 +18,7 @@ LOCAL_ORIGIN = "http://localhost:4200"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 load_env_file()
-for concern in (AwsSettings, AuthSettings, InstitutionSettings, StorageSettings):
+for concern in (AwsSettings, AuthSettings, InstitutionSettings, MemorySettings, StorageSettings):
     settings(concern)
 
 
@@ -32,8 +34,11 @@ app = create_service(
     title="App API",
     version="2.0.0",
     description="Sessions, messages and administration of the chat assistant.",
-    tags=[{"name": "Health", "description": "For load balancers and container health checks."}],
-    routers=[health],
+    tags=[
+        {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Health", "description": "For load balancers and container health checks."},
+    ],
+    routers=[health, sessions],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
 )

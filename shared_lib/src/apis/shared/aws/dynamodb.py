@@ -228,7 +228,7 @@ def encode(value: Value) -> Wire:  # noqa: PLR0911 - one type, one return
         case bool():
             return {"BOOL": value}
         case int() | float() | Decimal():
-            return {"N": format(Decimal(repr(value)) if isinstance(value, float) else value, "f")}
+            return {"N": format(Decimal(repr(value) if isinstance(value, float) else value), "f")}
         case None:
             return {"NULL": True}
         case bytes():

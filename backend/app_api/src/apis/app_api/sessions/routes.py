@@ -1,0 +1,82 @@
+from typing import Annotated
+
+from fastapi import Path, Query
+
+from apis.app_api.sessions.schemas import (
+    BulkDeleteSessionsRequest,
+    BulkDeleteSessionsResponse,
+    MessagesListResponse,
+    SessionMetadataResponse,
+    SessionsListResponse,
+    UpdateSessionMetadataRequest,
+)
+from apis.app_api.sessions.service import get_sessions_api
+from apis.shared.auth import CurrentUser
+from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.http import GUARDED, STORE_ERRORS, ResultRouter
+from apis.shared.result import Result
+
+router = ResultRouter(tags=["Sessions"], errors=(*GUARDED, *STORE_ERRORS))
+
+SessionId = Annotated[str, Path(description="The client's id of the session.", examples=["2f6c1c1e-5b0e-4a54-9f0a"])]
+Limit = Annotated[int | None, Query(ge=1, le=1000, description="At most this many entries.")]
+NextToken = Annotated[str | None, Query(description="`nextToken` of the previous answer.")]
+
+
+@router.get("/sessions", summary="List my sessions", errors=(ErrorCode.BAD_REQUEST,))
+async def list_sessions(
+    user: CurrentUser, limit: Limit = None, next_token: NextToken = None
+) -> Result[SessionsListResponse, ErrorDetail]:
+    """Sessions that are not deleted, the one with the latest message first.
+
+    Without `limit` one answer holds as much as the store gives at once.
+    """
+    return await get_sessions_api().list_sessions(user.user_id, limit, next_token)
+
+
+@router.post("/sessions/bulk-delete", summary="Delete several sessions")
+async def bulk_delete_sessions(
+    user: CurrentUser, body: BulkDeleteSessionsRequest
+) -> Result[BulkDeleteSessionsResponse, ErrorDetail]:
+    """Each session is deleted like a single one; what failed is told per id. When all fail for the same outage, the
+    request fails with it."""
+    return await get_sessions_api().bulk_delete(user.user_id, body.session_ids)
+
+
+@router.get("/sessions/{session_id}/metadata", summary="Get a session", errors=(ErrorCode.NOT_FOUND,))
+async def get_session_metadata(
+    user: CurrentUser, session_id: SessionId
+) -> Result[SessionMetadataResponse, ErrorDetail]:
+    """Members without a value are left out. A deleted session is answered too, with `deleted` and `deletedAt`."""
+    return await get_sessions_api().get_metadata(user.user_id, session_id)
+
+
+@router.put(
+    "/sessions/{session_id}/metadata",
+    summary="Create or change a session",
+    errors=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
+)
+async def update_session_metadata(
+    user: CurrentUser, session_id: SessionId, body: UpdateSessionMetadataRequest
+) -> Result[SessionMetadataResponse, ErrorDetail]:
+    """Only the given members change; the answer is the session as stored. A session that does not exist is created.
+    A deleted session is not found and not revived."""
+    return await get_sessions_api().update_metadata(user.user_id, session_id, body)
+
+
+@router.delete("/sessions/{session_id}", summary="Delete a session", errors=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT))
+async def delete_session(user: CurrentUser, session_id: SessionId) -> Result[None, ErrorDetail]:
+    """The session is hidden at once; its messages and files are deleted afterwards. Deleting it again succeeds. Costs
+    are kept."""
+    return await get_sessions_api().delete(user.user_id, session_id)
+
+
+@router.get(
+    "/sessions/{session_id}/messages", summary="Read the messages of a session", errors=(ErrorCode.BAD_REQUEST,)
+)
+async def get_session_messages(
+    user: CurrentUser, session_id: SessionId, limit: Limit = None, next_token: NextToken = None
+) -> Result[MessagesListResponse, ErrorDetail]:
+    """Oldest first, each assistant message with its token usage and cost. A session without messages, or one that the
+    caller does not have, is an empty list."""
+    return await get_sessions_api().read_messages(user.user_id, session_id, limit, next_token)

@@ -1,0 +1,64 @@
+"""Uploaded files in the files table and their objects in S3."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import cache
+
+from apis.shared.aws.dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
+from apis.shared.aws.s3 import Bucket
+from apis.shared.errors import ErrorDetail
+from apis.shared.files.models import FileRecord
+from apis.shared.result import Result, Success, collect, railway
+from apis.shared.settings import StorageSettings, settings
+
+
+class FileRepository:
+    def __init__(self, table: Table, default_bucket: str) -> None:
+        self._table = table
+        self._default_bucket = default_bucket
+
+    @railway
+    async def list_session_files(self, user_id: str, session_id: str) -> Result[list[FileRecord], ErrorDetail]:
+        """This user's files only: the index holds those of everybody who used the same session id."""
+        query = Query(Condition("GSI1PK = :session", values={":session": f"CONV#{session_id}"}), index="SessionIndex")
+        items = (await self._table.query_all(query)).unwrap()
+        return collect(parse_as(FileRecord, item) for item in items if item.get("userId") == user_id)
+
+    @railway
+    async def delete_session_files(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
+        """Delete objects, records and their share of the quota; how many. All files are attempted; one whose object
+        cannot be deleted keeps its record, so that a repeat finds it."""
+        files = (await self.list_session_files(user_id, session_id)).unwrap()
+        outcomes = await asyncio.gather(*(self.delete(file) for file in files))
+        return collect(outcomes).map(len)
+
+    @railway
+    async def delete(self, file: FileRecord) -> Result[None, ErrorDetail]:
+        """The object, then record and quota in one transaction."""
+        (await Bucket(file.s3_bucket or self._default_bucket).delete(file.s3_key)).unwrap()
+        owner = f"USER#{file.user_id}"
+        writes: list[tuple[Table, Write]] = [
+            (self._table, Delete({"PK": owner, "SK": f"FILE#{file.upload_id}"}, PK_EXISTS))
+        ]
+        if file.status == "ready":
+            writes.append((self._table, _uncount(file)))
+        return (await transact(writes)).bind(lambda _: Success(None))
+
+
+def _uncount(file: FileRecord) -> Update:
+    return Update(
+        key={"PK": f"USER#{file.user_id}", "SK": "QUOTA"},
+        expression="ADD totalBytes :bytes, fileCount :files SET userId = :user, updatedAt = :now",
+        values={
+            ":bytes": -file.size_bytes,
+            ":files": -1,
+            ":user": file.user_id,
+            ":now": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+        },
+    )
+
+
+@cache
+def get_file_repository() -> FileRepository:
+    storage = settings(StorageSettings)
+    return FileRepository(Table(storage.dynamodb_user_files_table_name), storage.s3_user_files_bucket_name)
