@@ -84,18 +84,18 @@ class Table:
 
     def __init__(self, name: str, client: "ServiceClient[DynamoDBClient]" = dynamodb) -> None:
         self.name = name
-        self._client = client
+        self.client = client
 
     async def get(self, key: Key, *, consistent: bool = False) -> Result[Item | None, ErrorDetail]:
         """The item, or None when there is none."""
-        answer = await self._client.call(
+        answer = await self.client.call(
             lambda client: client.get_item(TableName=self.name, Key=encode_item(key), ConsistentRead=consistent)
         )
         return answer.map(lambda found: decode_item(found["Item"]) if "Item" in found else None)
 
     async def put(self, write: Put, *, lost_condition: ErrorDetail | None = None) -> Result[None, ErrorDetail]:
         """Write the whole item. A failed condition is `lost_condition`, by default `conflict`."""
-        answer = await self._client.call(
+        answer = await self.client.call(
             lambda client: client.put_item(TableName=self.name, **_put(write)), lost_condition=lost_condition
         )
         return answer.map(lambda _: None)
@@ -108,7 +108,7 @@ class Table:
         returning: Literal["ALL_NEW", "ALL_OLD", "UPDATED_NEW", "UPDATED_OLD", "NONE"] = "ALL_NEW",
     ) -> Result[Item, ErrorDetail]:
         """The attributes that `returning` names; an empty item for NONE."""
-        answer = await self._client.call(
+        answer = await self.client.call(
             lambda client: client.update_item(TableName=self.name, ReturnValues=returning, **_update(write)),
             lost_condition=lost_condition,
         )
@@ -118,7 +118,7 @@ class Table:
         self, write: Delete, *, lost_condition: ErrorDetail | None = None
     ) -> Result[Item | None, ErrorDetail]:
         """The item as it was, or None when there was none."""
-        answer = await self._client.call(
+        answer = await self.client.call(
             lambda client: client.delete_item(TableName=self.name, ReturnValues="ALL_OLD", **_delete(write)),
             lost_condition=lost_condition,
         )
@@ -126,7 +126,7 @@ class Table:
 
     async def query_page(self, query: Query, start: Mapping[str, str] | None = None) -> Result[Page, ErrorDetail]:
         parameters = _query(query, start)
-        answer = await self._client.call(lambda client: client.query(TableName=self.name, **parameters))
+        answer = await self.client.call(lambda client: client.query(TableName=self.name, **parameters))
         return answer.map(_page)
 
     async def query_pages(self, query: Query) -> AsyncIterator[Result[Page, ErrorDetail]]:
@@ -155,7 +155,7 @@ class Table:
             }
             if start is not None:
                 parameters["ExclusiveStartKey"] = encode_item(start)
-            answer = await self._client.call(lambda client, p=parameters: client.scan(TableName=self.name, **p))  # type: ignore[misc]  # the default binds the loop variable
+            answer = await self.client.call(lambda client, p=parameters: client.scan(TableName=self.name, **p))  # type: ignore[misc]  # the default binds the loop variable
             page = answer.map(_page)
             match page:
                 case Success(value):
@@ -175,7 +175,7 @@ async def transact(
     Each call carries its own idempotency token, so the SDK's retry of a lost answer does not write twice.
     """
     actions = [_action(table, write) for table, write in writes]
-    answer = await dynamodb.call(
+    answer = await writes[0][0].client.call(
         lambda client: client.transact_write_items(TransactItems=actions), lost_condition=lost_condition
     )
     return answer.map(lambda _: None)

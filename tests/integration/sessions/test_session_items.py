@@ -1,0 +1,279 @@
+"""What is stored for a session, what stored data of the previous system is read as, and how few calls it takes."""
+
+import asyncio
+import os
+import uuid
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from apis.shared import settings as settings_module
+from apis.shared.aws.client import ServiceClient
+from apis.shared.aws.dynamodb import Table
+from apis.shared.result import Failure, Success
+from apis.shared.sessions.dynamo import DynamoSessions
+from apis.shared.sessions.metadata import SessionService
+from apis.shared.sessions.models import TurnPreferences
+from tests.integration.sessions.conftest import ADA, BOB, Backend
+from tests.support.fault_proxy import Fault, FaultKind
+
+PREFERENCES = TurnPreferences("m9", 0.2, ["calculator"], "abcdef0123456789")
+
+
+@pytest.fixture(scope="module")
+def service(tables: Backend) -> Iterator[SessionService]:
+    """The service that both APIs use, in this process, on the same tables."""
+    aws = {name: value for name, value in tables.aws.items() if name.startswith("AWS_")}
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in aws.items():
+            patch.setenv(name, value)
+        patch.setattr(settings_module, "_loaded", {})
+        assert os.environ["AWS_ENDPOINT_URL"] == tables.proxy.url
+        yield SessionService(DynamoSessions(Table(tables.table, ServiceClient("dynamodb"))))
+
+
+@pytest.fixture
+async def ada(tables: Backend) -> httpx.AsyncClient:
+    return await tables.client(ADA)
+
+
+@pytest.fixture
+def session_id() -> str:
+    return str(uuid.uuid4())
+
+
+def existing(session_id: str, user_id: str = ADA, moment: str = "2025-01-15T10:30:45.123456+00:00", **more: Any) -> Any:
+    return {
+        "PK": f"USER#{user_id}",
+        "SK": f"S#ACTIVE#{moment}#{session_id}",
+        "GSI_PK": f"SESSION#{session_id}",
+        "GSI_SK": "META",
+        "sessionId": session_id,
+        "userId": user_id,
+        "title": "Old",
+        "status": "active",
+        "createdAt": moment,
+        "lastMessageAt": moment,
+        "messageCount": 1,
+        **more,
+    }
+
+
+async def test_a_created_item(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+    created = (await ada.put(f"/sessions/{session_id}/metadata", json={"lastModel": "m1"})).json()
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert item == {
+        "PK": f"USER#{ADA}",
+        "SK": f"S#ACTIVE#{created['lastMessageAt']}#{session_id}",
+        "GSI_PK": f"SESSION#{session_id}",
+        "GSI_SK": "META",
+        "sessionId": session_id,
+        "userId": ADA,
+        "title": "New Conversation",
+        "status": "active",
+        "createdAt": created["createdAt"],
+        "lastMessageAt": created["lastMessageAt"],
+        "messageCount": 0,
+        "starred": False,
+        "tags": [],
+        "preferences": {"lastModel": "m1"},
+    }
+
+
+async def test_e7_a_turn_moves_the_record_with_all_it_holds(
+    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+) -> None:
+    compaction = {"checkpoint": 8, "summary": None, "lastInputTokens": 120000, "updatedAt": "x"}
+    unknown = {"assistant_id": "ast-1", "weight": Decimal("0.12345678901234567890123")}
+    before = existing(session_id, compaction=compaction, preferences={"customPromptText": "p", "lastModel": "m1"})
+    tables.put({**before, **unknown})
+    known = (await service.check_turn(ADA, session_id)).unwrap()
+    assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
+    (after,) = tables.sessions_of(ADA, session_id)
+    assert after.pop("lastMessageAt") > before["lastMessageAt"]
+    assert after.pop("SK") != before["SK"]
+    assert after == {
+        **{name: value for name, value in before.items() if name not in {"SK", "lastMessageAt"}},
+        **unknown,
+        "messageCount": 2,
+        "preferences": {
+            "customPromptText": "p",
+            "lastModel": "m9",
+            "lastTemperature": Decimal("0.2"),
+            "enabledTools": ["calculator"],
+            "systemPromptHash": "abcdef0123456789",
+        },
+    }
+    assert (await ada.get("/sessions", params={"limit": 1})).json()["sessions"][0]["sessionId"] == session_id
+
+
+async def test_a_turn_creates_the_record_of_a_new_session(
+    tables: Backend, service: SessionService, session_id: str
+) -> None:
+    assert await service.check_turn(ADA, session_id) == Success(None)
+    assert await service.complete_turn(ADA, session_id, PREFERENCES, None) == Success(None)
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert (item["title"], item["messageCount"], item["createdAt"]) == ("New Conversation", 1, item["lastMessageAt"])
+    assert await service.ensure_record(ADA, session_id) == Success(None)
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert (item["messageCount"], item["createdAt"] < item["lastMessageAt"]) == (1, True)
+
+
+async def test_racing_turns_are_both_counted(tables: Backend, service: SessionService, session_id: str) -> None:
+    tables.put(existing(session_id))
+    known = (await service.check_turn(ADA, session_id)).unwrap()
+    outcomes = await asyncio.gather(*(service.complete_turn(ADA, session_id, PREFERENCES, known) for _ in range(2)))
+    assert outcomes == [Success(None)] * 2
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert item["messageCount"] == 3
+
+
+async def test_nothing_revives_a_deleted_session(
+    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+) -> None:
+    tables.put(existing(session_id))
+    known = (await service.check_turn(ADA, session_id)).unwrap()
+    await ada.delete(f"/sessions/{session_id}")
+    late = await service.complete_turn(ADA, session_id, PREFERENCES, known)
+    assert isinstance(late, Failure)
+    assert late.failure().code == "conflict"
+    assert (await service.check_turn(ADA, session_id)).failure().code == "not_found"
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert str(item["SK"]).startswith("S#DELETED#")
+
+
+async def test_a_foreign_session_is_refused_to_a_turn(
+    tables: Backend, service: SessionService, session_id: str
+) -> None:
+    tables.put(existing(session_id))
+    assert (await service.check_turn(BOB, session_id)).failure().code == "not_found"
+    assert (await service.ensure_record(BOB, session_id)).failure().code == "conflict"
+    assert tables.sessions_of(BOB, session_id) == []
+
+
+async def test_deleting_removes_all_records_of_the_caller_and_keeps_costs(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str
+) -> None:
+    tables.put(existing(session_id, moment="2025-01-01T00:00:00+00:00"))
+    tables.put(existing(session_id, preferences={"lastModel": "m", "assistantId": None}, compaction={"checkpoint": 1}))
+    tables.put(existing(session_id, BOB))
+    tables.store_cost(ADA, session_id, 1, {"attribution": {"timestamp": "2025-01-15T10:30:45+00:00"}, "cost": 1})
+    assert (await ada.delete(f"/sessions/{session_id}")).status_code == 204
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert str(item["SK"]) == f"S#DELETED#{item['deletedAt']}#{session_id}"
+    assert (item["preferences"], item["title"], item["GSI_PK"]) == ({"lastModel": "m"}, "Old", f"SESSION#{session_id}")
+    assert "ttl" not in item
+    assert len(tables.sessions_of(BOB, session_id)) == 1
+    assert [i["SK"] for i in tables.items(ADA) if i.get("sessionId") == session_id and str(i["SK"])[0] == "C"]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "shown"),
+    [
+        ({"title": None}, {"title": ""}),
+        ({"status": None, "createdAt": None, "messageCount": None}, {"status": "active", "messageCount": 0}),
+        ({"preferences": {"lastModel": "m", "assistantId": None}}, {"preferences": {"lastModel": "m"}}),
+        ({"preferences": {"own": {"a": None}}}, {"preferences": {"own": {"a": None}}}),
+        ({"starred": None, "tags": None}, {"starred": False, "tags": []}),
+        ({"compaction": {"checkpoint": 1}, "assistant_id": "x", "deleted": None}, {"deleted": False}),
+        ({"createdAt": "2025-01-15T10:30:45Z"}, {"createdAt": "2025-01-15T10:30:45Z"}),
+    ],
+)
+async def test_incomplete_records_are_read_with_defaults(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str, attributes: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    tables.put(existing(session_id, **attributes))
+    body = (await ada.get(f"/sessions/{session_id}/metadata")).json()
+    assert {name: body.get(name) for name in shown} == shown
+    assert not {"userId", "compaction", "assistant_id", "PK", "SK", "GSI_PK"} & body.keys()
+    assert (await ada.put(f"/sessions/{session_id}/metadata", json={"lastModel": "new"})).json()["preferences"][
+        "lastModel"
+    ] == "new"
+
+
+async def test_several_records_of_one_id(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+    tables.put(existing(session_id, moment="2025-01-01T00:00:00+00:00", title="older"))
+    tables.put(existing(session_id, title="newer"))
+    tables.put({**existing(session_id, title="gone"), "SK": f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}"})
+    assert (await ada.get(f"/sessions/{session_id}/metadata")).json()["title"] == "newer"
+    listed = [s["title"] for s in (await ada.get("/sessions")).json()["sessions"] if s["sessionId"] == session_id]
+    assert listed == ["newer"]
+
+
+async def test_a_record_without_session_id_fails_the_list(tables: Backend) -> None:
+    user = "000000666"
+    tables.put({"PK": f"USER#{user}", "SK": "S#ACTIVE#2025-01-01T00:00:00+00:00#x", "title": "secret title"})
+    async with await tables.client(user) as client:
+        answer = await client.get("/sessions")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "secret title" not in answer.text
+
+
+async def test_records_of_older_layouts_are_ignored(tables: Backend, session_id: str) -> None:
+    user = "000000667"
+    tables.put({"PK": f"USER#{user}", "SK": f"SESSION#{session_id}", "title": "old layout"})
+    tables.put({"PK": f"USER#{user}", "SK": f"SESSION#{session_id}#MSG#1"})
+    async with await tables.client(user) as client:
+        assert (await client.get("/sessions")).json()["sessions"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "calls"),
+    [
+        ("GET", "/sessions", None, ["Query"]),
+        ("GET", "/sessions/{id}/metadata", None, ["Query"]),
+        ("PUT", "/sessions/{id}/metadata", {"title": "x", "lastModel": "m"}, ["Query", "UpdateItem"]),
+        ("GET", "/sessions/{id}/messages", None, ["ListEvents", "Query"]),
+    ],
+)
+async def test_round_trips(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str, method: str, path: str, body: Any, calls: list[str]
+) -> None:
+    tables.put(existing(session_id))
+    with tables.proxy.recording() as recording:
+        await ada.request(method, path.format(id=session_id), json=body)
+    assert sorted(call.target.operation for call in recording.calls) == calls
+
+
+async def test_round_trips_of_a_turn_end(tables: Backend, service: SessionService, session_id: str) -> None:
+    tables.put(existing(session_id))
+    known = (await service.check_turn(ADA, session_id)).unwrap()
+    with tables.proxy.recording() as recording:
+        await service.complete_turn(ADA, session_id, PREFERENCES, known)
+    assert [call.target.operation for call in recording.calls] == ["GetItem", "TransactWriteItems"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [(FaultKind.THROTTLED, 503), (FaultKind.SERVER_ERROR, 503), (FaultKind.ACCESS_DENIED, 500), (FaultKind.RESET, 503)],
+)
+async def test_e6_e9_a_store_that_fails(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str, kind: FaultKind, status: int
+) -> None:
+    tables.put(existing(session_id))
+    with tables.proxy.injecting(Fault(kind, operation="Query")):
+        listed = await ada.get("/sessions")
+        read = await ada.get(f"/sessions/{session_id}/metadata")
+    assert (listed.status_code, read.status_code) == (status, status)
+    assert tables.table not in listed.text + read.text
+    if kind is not FaultKind.RESET:  # a reset answer leaves a delete carried out
+        with tables.proxy.injecting(Fault(kind, operation="TransactWriteItems")):
+            deleted = await ada.delete(f"/sessions/{session_id}")
+        assert deleted.status_code == status
+        assert session_id in (await ada.get("/sessions")).text
+
+
+async def test_a_bulk_delete_that_fails_for_one_outage_fails(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str
+) -> None:
+    tables.put(existing(session_id))
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query", nth=1)):
+        partly = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
+    assert (partly.json()["deletedCount"], partly.json()["failedCount"]) == (1, 1)
+    assert "Session not found" not in partly.text
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query")):
+        wholly = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id]})
+    assert wholly.status_code == 503
