@@ -32,7 +32,8 @@ class Conformance:
     def _operation(self, method: str, path: str) -> Mapping[str, Any] | None:
         for pattern, operations in self._routes:
             if pattern.match(path) and method.lower() in operations:
-                return operations[method.lower()]
+                operation: Mapping[str, Any] = operations[method.lower()]
+                return operation
         return None
 
 
@@ -53,4 +54,4 @@ async def conforming_client(base_url: str, **options: Any) -> httpx.AsyncClient:
 
 
 def _is_stream(response: httpx.Response) -> bool:
-    return response.headers.get("content-type", "").startswith("text/event-stream")
+    return str(response.headers.get("content-type")).startswith("text/event-stream")

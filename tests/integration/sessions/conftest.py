@@ -35,7 +35,8 @@ class Backend:
     in_tables: bool
 
     async def client(self, user_id: str) -> httpx.AsyncClient:
-        token = self.provider.token("Staff", **{EMPLOYEE_NUMBER: user_id})
+        claims: dict[str, Any] = {EMPLOYEE_NUMBER: user_id}
+        token = self.provider.token("Staff", **claims)
         return await conforming_client(self.base_url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
 
     @property

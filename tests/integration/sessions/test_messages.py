@@ -242,6 +242,7 @@ async def test_a_delete_takes_the_callers_files_along(tables: Backend) -> None:
     async with await tables.client(ADA) as ada:
         await ada.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
         await ada.delete(f"/sessions/{session_id}")
+    quota: dict[str, Any] = {}
     for _ in range(50):
         quota = dynamodb.get_item(TableName=table, Key={"PK": {"S": f"USER#{ADA}"}, "SK": {"S": "QUOTA"}})["Item"]
         if quota["fileCount"]["N"] == "1":

@@ -242,7 +242,7 @@ async def test_round_trips_of_a_turn_end(tables: Backend, service: SessionServic
     tables.put(existing(session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     with tables.proxy.recording() as recording:
-        await service.complete_turn(ADA, session_id, PREFERENCES, known)
+        assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
     assert [call.target.operation for call in recording.calls] == ["GetItem", "TransactWriteItems"]
 
 

@@ -187,7 +187,12 @@ async def test_racing_creators_make_one_record(
 async def test_racing_writers_lose_nothing(ada: httpx.AsyncClient) -> None:
     session_id = new_id()
     await put(ada, session_id, title="x")
-    changes = [{"starred": True}, {"tags": ["t"]}, {"lastModel": "m"}, {"lastTemperature": 0.5}]
+    changes: list[dict[str, object]] = [
+        {"starred": True},
+        {"tags": ["t"]},
+        {"lastModel": "m"},
+        {"lastTemperature": 0.5},
+    ]
     answers = await asyncio.gather(*(put(ada, session_id, **change) for change in changes))
     assert {answer.status_code for answer in answers} <= {200, 409}
     record = (await ada.get(f"/sessions/{session_id}/metadata")).json()

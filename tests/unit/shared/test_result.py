@@ -78,7 +78,7 @@ async def test_a_stream_ends_with_its_failure_and_is_closed_when_left_early() ->
     assert [item async for item in attempt_stream(numbers, broken=True, errors=TABLE)] == [Success(1), Failure(GONE)]
     stream = attempt_stream(numbers, broken=False, errors=TABLE)
     assert await anext(stream) == Success(1)
-    await stream.aclose()  # type: ignore[attr-defined]  # an async generator behind the AsyncIterator
+    await stream.aclose()
     assert closed == ["closed", "closed"]
 
 
