@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import AliasChoices
 
+from apis.shared.settings import Settings
 from tests.suppressions import SUPPRESSIONS_PAGE, render_suppressions, suppression_sites
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,3 +76,13 @@ def test_heavy_libraries_stay_out_of_the_start(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout.strip() == "[]"
+
+
+def test_every_setting_is_documented() -> None:
+    page = (ROOT / "docs/configuration.md").read_text(encoding="utf-8")
+    for kind in Settings.__subclasses__():
+        for name, field in kind.model_fields.items():
+            alias = field.validation_alias
+            variables = alias.choices if isinstance(alias, AliasChoices) else [name.upper()]
+            for variable in variables:
+                assert f"`{variable}`" in page, f"{variable} is not in docs/configuration.md"

@@ -168,18 +168,18 @@ def collect[T](results: Iterable[Result[T, ErrorDetail]]) -> Result[list[T], Err
         match result:
             case Success(value):
                 values.append(value)
-            case _:
-                return result.map(lambda value: [value])
+            case Failure(error):
+                return Failure(error)
     return Success(values)
 
 
 def fold[T, R](result: Result[T, ErrorDetail], *, success: Callable[[T], R], failure: Callable[[ErrorDetail], R]) -> R:
     """One value from either side. For an expression; a statement reads better as `match`."""
     match result:
+        case Success(value):
+            return success(value)
         case Failure(error):
             return failure(error)
-        case _:
-            return success(result.unwrap())
 
 
 class _Suppressions:
@@ -239,6 +239,8 @@ async def _best_effort_async[T, D](
 
 def _value_or_default[T, D](result: Result[T, ErrorDetail], site: str, reason: str, default: D) -> T | D:
     match result:
+        case Success(value):
+            return value
         case Failure(error):
             _suppressions.add(site)
             logger.warning(
@@ -246,6 +248,4 @@ def _value_or_default[T, D](result: Result[T, ErrorDetail], site: str, reason: s
                 extra={"site": site, "code": error.code.value, "reason": reason, "context": error.context},
                 exc_info=error.cause,
             )
-        case _:
-            pass
-    return result.value_or(default)
+            return default

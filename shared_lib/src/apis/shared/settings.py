@@ -192,10 +192,8 @@ class ModelSettings(Settings):
 
 class ChatSettings(Settings):
     enable_quota_enforcement: Flag = False
-    assistants_table_name: str | None = None
     agentcore_gateway_mcp_enabled: Flag = True
     gateway_url: str | None = None
-    max_concurrent_turns: Annotated[int, Field(ge=1)] = 200
 
 
 class AppRoleCacheSettings(Settings):

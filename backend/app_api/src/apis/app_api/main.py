@@ -2,6 +2,7 @@
 
 from apis.app_api.health.routes import router as health
 from apis.app_api.sessions.routes import router as sessions
+from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
     AuthSettings,
@@ -41,4 +42,5 @@ app = create_service(
     routers=[health, sessions],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
+    on_start=warn_unaccounted,
 )

@@ -4,6 +4,7 @@ import os
 
 from apis.inference_api.chat.routes import router as chat
 from apis.inference_api.health.routes import router as health
+from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
     AuthSettings,
@@ -50,5 +51,6 @@ app = create_service(
     routers=[health, chat],
     origins=(LOCAL_ORIGIN, *web.extra_origins) if web.is_development else web.extra_origins,
     max_body_bytes=MAX_BODY_BYTES,
+    on_start=warn_unaccounted,
     compress=True,
 )

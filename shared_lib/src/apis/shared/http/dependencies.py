@@ -24,7 +24,6 @@ def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Ca
                 return value
             case Failure(error):
                 raise FailureRaised(error)
-        raise AssertionError  # a Result is one of the two
 
     return resolve
 

@@ -5,7 +5,7 @@ import logging
 import logging.config
 import signal
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
@@ -33,11 +33,12 @@ def create_service(
     origins: Sequence[str],
     max_body_bytes: int,
     compress: bool = False,
-    on_start: Callable[[], Awaitable[None]] | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> FastAPI:
     """A FastAPI application with the behaviour that both services have in common.
 
-    `origins` are the allowed web origins; `compress` gzips bodies over 1000 bytes, never event streams.
+    `origins` are the allowed web origins; `compress` gzips bodies over 1000 bytes, never event streams; `on_start`
+    runs before the first request.
     """
     configure_logging(settings(WebSettings).log_level)
 
@@ -45,7 +46,7 @@ def create_service(
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         _announce_shutdown(asyncio.get_running_loop())
         if on_start is not None:
-            await on_start()
+            on_start()
         yield
         shutdown.begin()
         await background.drain(DRAIN_SECONDS)

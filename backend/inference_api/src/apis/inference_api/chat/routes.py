@@ -1,7 +1,3 @@
-from typing import Annotated
-
-from fastapi import Query
-
 from apis.inference_api.chat.schemas import InvocationRequest
 from apis.inference_api.chat.service import open_turn
 from apis.shared.auth import TrustedUser
@@ -46,12 +42,11 @@ data: {}
 async def invocations(
     user: TrustedUser,
     body: InvocationRequest,
-    qualifier: Annotated[str | None, Query(description="Accepted and ignored.", include_in_schema=False)] = None,  # noqa: ARG001
 ) -> Result[EventStream, ErrorDetail]:
     """What the caller can correct is answered with an HTTP status before the stream; every other failure of the turn
     is an assistant message in the stream, followed by `stream_error` and `done`, and stays in the history.
 
-    Aborting the request stops the answer.
+    Aborting the request stops the answer. A query (clients send `qualifier`) is accepted and ignored.
     """
     turn = await open_turn(user, body)
     return turn.map(
