@@ -60,7 +60,8 @@ class ErrorBoundary:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if int(Headers(scope=scope).get("content-length") or 0) > self._max_body_bytes:
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdigit() and int(announced) > self._max_body_bytes:
             await failure_response(_TOO_LARGE)(scope, receive, send)
             return
         started = False

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from apis.shared.errors import ErrorCode, ErrorDetail, status_of
 from apis.shared.http.failures import failure_response
+from apis.shared.http.json_body import StrictJsonRoute
 from apis.shared.result import Failure, Result, Success
 
 GUARDED = (ErrorCode.UNAUTHORIZED, ErrorCode.FORBIDDEN)
@@ -31,7 +32,7 @@ class ResultRouter(APIRouter):
     """
 
     def __init__(self, *, errors: Sequence[ErrorCode] = (), **options: Any) -> None:
-        super().__init__(**options)
+        super().__init__(route_class=StrictJsonRoute, **options)
         self._errors = tuple(errors)
 
     def get[E: Endpoint](self, path: str, *, errors: Sequence[ErrorCode] = (), **options: Any) -> Callable[[E], E]:

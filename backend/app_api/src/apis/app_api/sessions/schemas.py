@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AllowInfNan,
     BaseModel,
     ConfigDict,
     Field,
@@ -104,7 +105,7 @@ class UpdateSessionMetadataRequest(_Wire):
     starred: bool | None = None
     tags: list[str] | None = None
     last_model: str | None = None
-    last_temperature: float | None = None
+    last_temperature: Annotated[float | None, AllowInfNan(allow_inf_nan=False)] = None
     enabled_tools: list[str] | None = None
     selected_prompt_id: str | None = None
     custom_prompt_text: str | None = None

@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field
 
 
 class FileContent(BaseModel):
@@ -34,7 +34,7 @@ class InvocationRequest(BaseModel):
     ]
     message: Annotated[str, Field(description="Not blank, unless a file is attached.")]
     model_id: Annotated[str | None, Field(description="Null: the default model.")] = None
-    temperature: Annotated[float | None, Field(description="Null: 0.7.")] = None
+    temperature: Annotated[float | None, Field(description="Null: 0.7."), AllowInfNan(allow_inf_nan=False)] = None
     system_prompt: Annotated[str | None, Field(description="Used as it is; null: the default prompt.")] = None
     caching_enabled: Annotated[bool | None, Field(description="Null: as the managed model says.")] = None
     enabled_tools: Annotated[list[str] | None, Field(description="Null or empty: no tools.")] = None
