@@ -9,6 +9,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 
 from agents.events import StreamEvent, TurnMetadata, TurnSummary
+from agents.history import MISSING_RESULT, error_results, tool_use_ids
 from agents.prompt import AttachedFile, attachment_marker, build_prompt
 from agents.run import AgentRun, AgentSpec, build_agent
 from agents.system_prompt import system_prompt_hash
@@ -89,7 +90,7 @@ class Turn:
             if self._answered:
                 return Success(None)
             stored, ensured, billed = await asyncio.gather(
-                self._store_ending([{"text": text}]),
+                self._store_ending([{"text": text}], MISSING_RESULT),
                 self._sessions.ensure_record(self._request.user.user_id, self._request.session_id),
                 self._bill(),
             )
@@ -225,19 +226,19 @@ class Turn:
         partial = self._run.progress.partial_text if self._run is not None else ""
         blocks: list[ContentBlock] = [{"text": partial}] if partial.strip() else []
         stored, saved, billed = await asyncio.gather(
-            self._store_ending([*blocks, {"text": STOPPED_BY_USER}]),
+            self._store_ending([*blocks, {"text": STOPPED_BY_USER}], STOPPED_BY_USER),
             self._save_session(),
             self._bill(),
         )
         return collect((stored, saved, billed)).map(lambda _: None)
 
     @railway
-    async def _store_ending(self, blocks: list[ContentBlock]) -> Result[None, ErrorDetail]:
+    async def _store_ending(self, blocks: list[ContentBlock], missing_result: str) -> Result[None, ErrorDetail]:
         """Append `blocks` as the assistant's message, so that roles alternate whatever was stored before."""
         store = self._messages.unwrap()
         sink = self._sink(store)
         stored = self._run.progress.appended if self._run is not None else ()
-        for message in ending(stored, user_text=self._typed(), blocks=blocks):
+        for message in ending(stored, user_text=self._typed(), blocks=blocks, missing_result=missing_result):
             (await sink.append(message)).unwrap()
         return Success(None)
 
@@ -266,30 +267,23 @@ class _SessionSink:
         return await self.store.append(self.user_id, self.session_id, message, begins=begins)
 
 
-def ending(stored: Sequence[Message], *, user_text: str, blocks: list[ContentBlock]) -> list[Message]:
+def ending(
+    stored: Sequence[Message], *, user_text: str, blocks: list[ContentBlock], missing_result: str
+) -> list[Message]:
     """The messages that end an interrupted turn with `blocks` as the assistant's words, so that roles alternate.
 
     `stored` is what the turn has stored: without anything the user's message comes first; tool uses without results
-    get error results; after a complete assistant message there is nothing to add.
+    get error results that say `missing_result`; after a complete assistant message there is nothing to add.
     """
     assistant: Message = {"role": "assistant", "content": blocks}
     if not stored:
         return [{"role": "user", "content": [{"text": user_text}]}, assistant]
-    last = stored[-1]
-    if last["role"] == "user":
+    if stored[-1]["role"] == "user":
         return [assistant]
-    results: list[ContentBlock] = [
-        {
-            "toolResult": {
-                "toolUseId": block["toolUse"]["toolUseId"],
-                "status": "error",
-                "content": [{"text": STOPPED_BY_USER}],
-            }
-        }
-        for block in last["content"]
-        if "toolUse" in block
-    ]
-    return [{"role": "user", "content": results}, assistant] if results else []
+    unanswered = tool_use_ids(stored[-1])
+    if not unanswered:
+        return []
+    return [{"role": "user", "content": error_results(unanswered, missing_result)}, assistant]
 
 
 def _saved_incompletely(error: ErrorDetail) -> ErrorDetail:
