@@ -124,7 +124,7 @@ def test_the_printed_command_streams_an_answer_and_the_session_has_messages_toke
         sessions_url, messages_url = re.findall(r"^  curl (http\S+)$", run.text(), re.MULTILINE)
         listed = httpx.get(sessions_url, trust_env=False).json()["sessions"]
         messages = httpx.get(messages_url, trust_env=False).json()["messages"]
-        assert [session["messageCount"] for session in listed] == [2]
+        assert [session["messageCount"] for session in listed] == [1]
         assert [message["role"] for message in messages] == ["user", "assistant"]
         text = "".join(str(data["text"]) for name, data in streamed if name == "content_block_delta")
         assert messages[1]["content"][0]["text"] == text
