@@ -8,7 +8,6 @@ import asyncio
 import copy
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -137,11 +136,15 @@ _BUILDERS: "dict[str, Callable[[ModelConfig, str], Model]]" = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class RunHalted(Exception):  # noqa: N818 - not an error of its own: it carries a Failure through the framework
-    """Raised inside the framework to end a run with exactly this failure."""
+    """Raised inside the framework to end a run with exactly this failure.
 
-    error: ErrorDetail
+    No frozen dataclass: context managers on the way assign `__traceback__`.
+    """
+
+    def __init__(self, error: ErrorDetail) -> None:
+        super().__init__(error.code.value)
+        self.error = error
 
 
 @cache
