@@ -21,7 +21,7 @@ Everything is running; Ctrl-C stops it.
 
 Stream an answer:
 
-  {invocation(stack, session_id, "Tell me a short story about a fox.")}
+  {invocation(stack, session_id, "Why is the sky blue?")}
 
 Then look at the session and its messages, with tokens and cost:
 

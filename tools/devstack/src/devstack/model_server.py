@@ -10,8 +10,10 @@ from devstack.ports import LOOPBACK
 
 CONTEXT_TOKENS = 8192
 THREADS = 2
-# A model of this size may never find an end by itself; a request can ask for another limit.
-ANSWER_TOKENS = 512
+# Without it a model of this size repeats itself and never ends; an answer that is cut at the limit is a failed turn.
+REPEAT_PENALTY = 1.15
+REPEAT_WINDOW_TOKENS = 256
+ANSWER_TOKENS = 2048
 
 
 def main() -> None:
@@ -28,6 +30,8 @@ def main() -> None:
     parameters.port = port
     parameters.n_ctx = CONTEXT_TOKENS
     parameters.n_predict = ANSWER_TOKENS
+    parameters.sampling.penalty_repeat = REPEAT_PENALTY
+    parameters.sampling.penalty_last_n = REPEAT_WINDOW_TOKENS
     parameters.cpuparams.n_threads = THREADS
     parameters.ui = False
     server = xllamacpp.Server(parameters)
