@@ -34,8 +34,9 @@ CALL_DEADLINE_SECONDS = 8.5
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface."""
 
-    def __init__(self, service: str) -> None:
+    def __init__(self, service: str, *, speaks_json: bool = True) -> None:
         self._service = service
+        self._speaks_json = speaks_json
         self._lock = threading.Lock()
         self._client: C | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -79,8 +80,12 @@ class ServiceClient[C]:
     def _make(self) -> C:
         import boto3.session  # noqa: PLC0415 - lazy: boto3 stays out of the start
 
+        from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
+
         session = boto3.session.Session(region_name=settings(AwsSettings).region)
         client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
+        if self._speaks_json:
+            client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
         return client
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -107,6 +112,6 @@ def client_config() -> "Config":
 
 
 dynamodb: ServiceClient["DynamoDBClient"] = ServiceClient("dynamodb")
-s3: ServiceClient["S3Client"] = ServiceClient("s3")
+s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")

@@ -1,5 +1,7 @@
 """Exceptions of botocore as failures (contract of the error vocabulary, AWS edge)."""
 
+from typing import Any
+
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -44,6 +46,18 @@ _CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCh
 _CONFLICTING = frozenset({"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"})
 _TOO_LARGE_TEXT = "Item size has exceeded"
 
+
+class UnintelligibleAnswer(Exception):  # noqa: N818 - what came, not what went wrong
+    """An answer that is not the service's: a page of a proxy, for instance."""
+
+
+def refuse_what_is_not_json(response_dict: dict[str, Any], **_: object) -> None:
+    """The SDK reads a body that is not JSON as an empty answer, so a query would have found nothing."""
+    body = bytes(response_dict.get("body") or b"").strip()
+    if body and not (body.startswith(b"{") and body.endswith(b"}")):
+        raise UnintelligibleAnswer
+
+
 LOST_CONDITION = conflict("The item was changed by another request. Please try again.")
 
 
@@ -56,6 +70,7 @@ def aws_errors(lost_condition: ErrorDetail | None = None) -> ErrorTable:
 
     return ErrorTable.of(
         (ClientError, classify),
+        (UnintelligibleAnswer, service_unavailable),
         (ReadTimeoutError, timed_out),
         (ConnectTimeoutError, timed_out),
         (EndpointConnectionError, service_unavailable),
