@@ -43,7 +43,10 @@ class Scenario:
 
 
 # Faults that leave the answer right, with the contract's rule.
-HARMLESS: dict[tuple[str, str, FaultKind], str] = {}
+HARMLESS: dict[tuple[str, str, FaultKind], str] = {
+    ("s3", "DeleteObject", FaultKind.RESET): "An answer without a body is complete before the connection breaks.",
+    ("s3", "DeleteObject", FaultKind.GARBAGE): "Any 2xx answer to a delete means that the object is gone.",
+}
 
 
 def _observed(response: httpx.Response) -> Observed:

@@ -121,6 +121,8 @@ async def failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, pla
         await _settled(scenario, recording)
     if injection.hits == 0:
         # The content of this answer cannot be corrupted, or a race made one call less.
+        if observed.error is not None:
+            print([r for r in await _request_records(logs, observed, wanted=1)])
         _assert_undisturbed(scenario, observed)
         assert injection.without_content or kind is FaultKind.CORRUPT_ITEM or place.nth > 1, "the call was not made"
         await scenario.verify(platform, session_id)
@@ -199,6 +201,7 @@ async def _problem(platform: Platform, scenario: Scenario, kind: FaultKind, plac
     try:
         await failed_at(platform, scenario, kind, place)
     except AssertionError as problem:
+        import traceback; traceback.print_exc()
         return f"{place}: {problem}"
     return None
 

@@ -55,15 +55,9 @@ class AgentSpec:
 class Progress:
     """What a run has done so far; stays readable after the run was cancelled."""
 
-    appended: list[Message] = field(default_factory=list)
     calls: list[CallRecord] = field(default_factory=list)
     partial_text: str = ""
     first_delta: float | None = None
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the user's message is stored."""
-        return bool(self.appended)
 
 
 @railway
@@ -149,7 +143,6 @@ class AgentRun:
         match await self._sink.append(message):
             case Failure(error):
                 raise RunHalted(error)
-        self.progress.appended.append(message)
 
     async def _model_input(self, context: "InvokeModelContext") -> "InvokeModelContext":
         messages = for_model_call(

@@ -6,14 +6,14 @@ import sys
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
 
 from agents.events import StreamEvent, TurnMetadata, TurnSummary
-from agents.history import MISSING_RESULT, error_results, tool_use_ids
+from agents.history import MISSING_RESULT
 from agents.prompt import AttachedFile, attachment_marker, build_prompt
 from agents.run import AgentRun, AgentSpec, build_agent
 from agents.system_prompt import system_prompt_hash
 from agents.turn.accounting import message_usage, turn_metadata
+from agents.turn.conversation import Conversation
 from agents.turn.limits import TURN_LIMIT_SECONDS, within_limits
 from agents.turn.live import Lease, LiveTurns
 from agents.turn.plan import Plan
@@ -25,7 +25,7 @@ from apis.shared.lifecycle import background, shutdown
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.sessions.messages import MessageStore
 from apis.shared.sessions.metadata import SessionService
-from apis.shared.sessions.models import ContentBlock, Message, TurnPreferences
+from apis.shared.sessions.models import ContentBlock, TurnPreferences
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +54,14 @@ class Turn:
         self._lease = lease
         self._live = live
         self._sessions = sessions
-        self._messages = messages
+        self._conversation = messages.map(
+            lambda store: Conversation(
+                store,
+                request.user.user_id,
+                request.session_id,
+                messages_before=plan.map(lambda known: len(known.history)).value_or(None),
+            )
+        )
         self._usage = usage
         self._started = time.monotonic()
         self._run: AgentRun | None = None
@@ -112,7 +119,7 @@ class Turn:
     async def _build(self) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
         plan = self._plan.unwrap()
         prompt = build_prompt(self._request.message, plan.files)
-        store = self._messages.unwrap()
+        conversation = self._conversation.unwrap()
         spec = AgentSpec(
             session_id=self._request.session_id,
             user_id=self._request.user.user_id,
@@ -122,7 +129,7 @@ class Turn:
             history=[stored.message for stored in plan.history],
             memory_context=plan.memory_context,
         )
-        self._run = (await build_agent(spec, self._sink(store))).unwrap()
+        self._run = (await build_agent(spec, conversation)).unwrap()
         return Success((self._run, prompt))
 
     async def _answer(
@@ -234,56 +241,12 @@ class Turn:
 
     @railway
     async def _store_ending(self, blocks: list[ContentBlock], missing_result: str) -> Result[None, ErrorDetail]:
-        """Append `blocks` as the assistant's message, so that roles alternate whatever was stored before."""
-        store = self._messages.unwrap()
-        sink = self._sink(store)
-        stored = self._run.progress.appended if self._run is not None else ()
-        for message in ending(stored, user_text=self._typed(), blocks=blocks, missing_result=missing_result):
-            (await sink.append(message)).unwrap()
-        return Success(None)
-
-    def _sink(self, store: MessageStore) -> "_SessionSink":
-        # What cannot be told apart from a new conversation, because the history could not be read, is marked again.
-        stored = self._run.progress.appended if self._run is not None else ()
-        begins = not stored and not self._plan.map(lambda plan: bool(plan.history)).value_or(False)
-        return _SessionSink(store, self._request.user.user_id, self._request.session_id, begins)
+        conversation = self._conversation.unwrap()
+        return await conversation.end(blocks, user_text=self._typed(), missing_result=missing_result)
 
     def _typed(self) -> str:
         names = [file.filename for file in self._plan.map(lambda plan: plan.files).value_or(self._attached)]
         return self._request.message + attachment_marker(names)
-
-
-@dataclass(slots=True)
-class _SessionSink:
-    """Where one turn stores its messages; `begins` until the first one of a new conversation is stored."""
-
-    store: MessageStore
-    user_id: str
-    session_id: str
-    begins: bool
-
-    async def append(self, message: Message) -> Result[None, ErrorDetail]:
-        begins, self.begins = self.begins, False
-        return await self.store.append(self.user_id, self.session_id, message, begins=begins)
-
-
-def ending(
-    stored: Sequence[Message], *, user_text: str, blocks: list[ContentBlock], missing_result: str
-) -> list[Message]:
-    """The messages that end an interrupted turn with `blocks` as the assistant's words, so that roles alternate.
-
-    `stored` is what the turn has stored: without anything the user's message comes first; tool uses without results
-    get error results that say `missing_result`; after a complete assistant message there is nothing to add.
-    """
-    assistant: Message = {"role": "assistant", "content": blocks}
-    if not stored:
-        return [{"role": "user", "content": [{"text": user_text}]}, assistant]
-    if stored[-1]["role"] == "user":
-        return [assistant]
-    unanswered = tool_use_ids(stored[-1])
-    if not unanswered:
-        return []
-    return [{"role": "user", "content": error_results(unanswered, missing_result)}, assistant]
 
 
 def _saved_incompletely(error: ErrorDetail) -> ErrorDetail:
