@@ -11,7 +11,7 @@ from decimal import Decimal
 from apis.shared.aws.dynamodb import PK_ABSENT, Condition, Item, Put, Table, Update, Value
 from apis.shared.costs.formula import calculate_savings, cents_key, sanitize_model_id
 from apis.shared.costs.models import CostRecord, TokenUsage
-from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success, collect, railway
 
 _DAY_SECONDS = 24 * 60 * 60
@@ -98,8 +98,10 @@ class UserCostSummaries:
             (await self._prepare_model(counted)).unwrap()
             added = await self._increment(counted, required=False)
         item = added.unwrap()
-        total = item.get("totalCost", 0)
-        rank = cents_key(total if isinstance(total, int | Decimal) else 0)
+        total = item.get("totalCost")
+        if not isinstance(total, int | Decimal):
+            return Failure(internal_error(None, entity="UserCostSummary", corrupt_fields="totalCost"))
+        rank = cents_key(total)
         current = item.get("GSI2SK")
         if isinstance(current, str) and current >= rank:
             return Success(None)

@@ -47,6 +47,15 @@ class AppRole(BaseModel):
     created_by: str | None = None
 
 
+class RoleMapping(BaseModel):
+    """That a role of the token gives an AppRole."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
+
+    role_id: str
+    enabled: bool = True
+
+
 @dataclass(frozen=True, slots=True)
 class UserEffectivePermissions:
     """What a user may use: the merged permissions of the user's enabled roles. `*` stands for everything."""

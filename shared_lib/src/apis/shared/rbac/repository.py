@@ -2,8 +2,8 @@
 
 from apis.shared.aws.dynamodb import Condition, Query, Table, parse_as
 from apis.shared.errors import ErrorDetail
-from apis.shared.rbac.models import AppRole
-from apis.shared.result import Result, Success, railway
+from apis.shared.rbac.models import AppRole, RoleMapping
+from apis.shared.result import Result, Success, collect, railway
 
 
 class AppRoleRepository:
@@ -24,4 +24,5 @@ class AppRoleRepository:
             Condition("GSI1PK = :role", values={":role": f"JWT_ROLE#{jwt_role}"}), index="JwtRoleMappingIndex"
         )
         items = (await self._table.query_all(query)).unwrap()
-        return Success([str(item["roleId"]) for item in items if item.get("enabled", True) and "roleId" in item])
+        mappings = collect(parse_as(RoleMapping, item) for item in items).unwrap()
+        return Success([mapping.role_id for mapping in mappings if mapping.enabled])
