@@ -1,17 +1,19 @@
-"""What is added to the messages of one model call and never stored: remembered context and the cache marker."""
+"""What one model call is given: a private copy of the conversation, made ready. Nothing of it is stored."""
 
 from typing import Any
 
 from agents.config import ModelConfig
-from agents.history import is_tool_result
+from agents.history import is_tool_result, window
 
 _CACHING_MODELS = ("anthropic.claude", "amazon.nova")
 
 
 def for_model_call(messages: list[Any], *, config: ModelConfig, memory_context: str | None) -> list[Any]:
     """`messages` is the framework's private copy for this call."""
+    messages = window(messages)
     if memory_context is not None:
         _add_context(messages, memory_context)
+    messages = _alternate(messages)
     if supports_cache_marker(config):
         _add_cache_marker(messages)
     return messages
@@ -28,6 +30,17 @@ def _add_context(messages: list[Any], memory_context: str) -> None:
         if message["role"] == "user" and not is_tool_result(message):
             message["content"] = [{"text": memory_context}, *message["content"]]
             return
+
+
+def _alternate(messages: list[Any]) -> list[Any]:
+    """Two messages of one role in a row become one: a conversation that lost its ending would be refused for ever."""
+    merged: list[Any] = []
+    for message in messages:
+        if merged and merged[-1]["role"] == message["role"]:
+            merged[-1] = {**merged[-1], "content": [*merged[-1]["content"], *message["content"]]}
+        else:
+            merged.append(message)
+    return merged
 
 
 def _add_cache_marker(messages: list[Any]) -> None:

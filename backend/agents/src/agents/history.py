@@ -1,6 +1,6 @@
 """The stored conversation as the model sees it. What is stored is never changed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apis.shared.sessions.models import ContentBlock, Message
@@ -8,19 +8,34 @@ from apis.shared.sessions.models import ContentBlock, Message
 WINDOW = 40
 MISSING_RESULT = "The tool did not return a result."
 RESULT_TOO_LARGE = "The tool result was too large."
+NOTHING_SAID = "(No text.)"
+_LEFT_OUT = {"cachePoint", "reasoningContent"}
 
 
-def model_history(stored: Sequence[Message]) -> list[Message]:
-    """Stored messages, oldest first, as model input: repaired, without cache markers, at most the last 40.
+def model_history(stored: Sequence[Message], *, removed: int = 0) -> list[Message]:
+    """Stored messages, oldest first, as model input: repaired, and at most the last 40.
 
-    A first message that is only a tool result is dropped; a tool use without result gets an error result.
+    Cache markers are left out, and reasoning, which only the model that wrote it would take back. A tool result
+    without its use is dropped, a tool use without result gets an error result. `removed` is how many messages an
+    earlier version of the system had trimmed from the front.
     """
-    messages = [_without_markers(message) for message in stored]
-    messages = _window([message for message in messages if message["content"]])
-    return _with_results(messages)
+    return window(_paired([_plain(message) for message in stored[removed:]]))
 
 
-def is_tool_result(message: Message) -> bool:
+def window[M: Mapping[str, Any]](messages: list[M]) -> list[M]:
+    """The last 40, beginning with something that a user said."""
+    start = max(0, len(messages) - WINDOW)
+    beginnings = [i for i, message in enumerate(messages) if message["role"] == "user" and not is_tool_result(message)]
+    if not beginnings:
+        return []
+    if beginnings[-1] >= start:
+        return messages[next(i for i in beginnings if i >= start) :]
+    # One exchange alone is longer: what was asked, and the last of what was done about it.
+    rest = (i for i in range(start + 1, len(messages)) if messages[i]["role"] == "assistant")
+    return [messages[beginnings[-1]], *messages[next(rest, len(messages)) :]]
+
+
+def is_tool_result(message: Mapping[str, Any]) -> bool:
     return any("toolResult" in block for block in message["content"])
 
 
@@ -38,16 +53,16 @@ def error_results(tool_use_ids: Sequence[str], text: str) -> list[ContentBlock]:
 def replace_latest_tool_result(messages: list[Any]) -> bool:
     """Shrink the latest tool-result message; False when there is none or it is small already.
 
-    `messages` is the framework's list, changed in place.
+    `messages` is the framework's list; the message is replaced in it, not changed.
     """
-    for message in reversed(messages):
-        results = [block["toolResult"] for block in message["content"] if "toolResult" in block]
-        if results:
-            if all(result["content"] == [{"text": RESULT_TOO_LARGE}] for result in results):
+    for position in reversed(range(len(messages))):
+        message = messages[position]
+        ids = [block["toolResult"]["toolUseId"] for block in message["content"] if "toolResult" in block]
+        if ids:
+            small = error_results(ids, RESULT_TOO_LARGE)
+            if message["content"] == small:
                 return False
-            for result in results:
-                result["status"] = "error"
-                result["content"] = [{"text": RESULT_TOO_LARGE}]
+            messages[position] = {**message, "content": small}
             return True
     return False
 
@@ -62,39 +77,30 @@ def drop_oldest(messages: list[Any], count: int = 2) -> bool:
     return False
 
 
-def _without_markers(message: Message) -> Message:
-    return {"role": message["role"], "content": [block for block in message["content"] if "cachePoint" not in block]}
+def _plain(message: Message) -> Message:
+    content = [block for block in message["content"] if not _LEFT_OUT & block.keys()]
+    return {"role": message["role"], "content": content or [{"text": NOTHING_SAID}]}
 
 
-def _window(messages: list[Message]) -> list[Message]:
-    """The last 40, beginning with something that a user said; a longer current exchange is kept whole."""
-    if len(messages) <= WINDOW and not (messages and is_tool_result(messages[0])):
-        return messages
-    beginnings = [i for i, message in enumerate(messages) if message["role"] == "user" and not is_tool_result(message)]
-    start = max(0, len(messages) - WINDOW)
-    inside = [i for i in beginnings if i >= start]
-    if inside:
-        return messages[inside[0] :]
-    return messages[beginnings[-1] :] if beginnings else []
-
-
-def _with_results(messages: list[Message]) -> list[Message]:
-    repaired: list[Message] = []
-    for position, message in enumerate(messages):
-        repaired.append(message)
-        asked = tool_use_ids(message)
-        following = messages[position + 1] if position + 1 < len(messages) else None
-        answered = (
-            {block["toolResult"]["toolUseId"] for block in following["content"] if "toolResult" in block}
-            if following is not None
-            else set()
-        )
-        missing = [tool_use_id for tool_use_id in asked if tool_use_id not in answered]
-        if not missing:
-            continue
-        results = error_results(missing, MISSING_RESULT)
-        if following is not None and answered:
-            following["content"] = [*following["content"], *results]
-        else:
-            repaired.append({"role": "user", "content": results})
-    return repaired
+def _paired(messages: list[Message]) -> list[Message]:
+    """Every tool use directly followed by its result, and no result without its use."""
+    paired: list[Message] = []
+    open_uses: list[str] = []
+    for message in messages:
+        results = {block["toolResult"]["toolUseId"] for block in message["content"] if "toolResult" in block}
+        content = [
+            block
+            for block in message["content"]
+            if "toolResult" not in block or block["toolResult"]["toolUseId"] in open_uses
+        ]
+        missing = error_results([one for one in open_uses if one not in results], MISSING_RESULT)
+        if missing and message["role"] == "user" and results:
+            content = [*content, *missing]
+        elif missing:
+            paired.append({"role": "user", "content": missing})
+        if content:
+            paired.append({"role": message["role"], "content": content})
+        open_uses = tool_use_ids(message)
+    if open_uses:
+        paired.append({"role": "user", "content": error_results(open_uses, MISSING_RESULT)})
+    return paired

@@ -28,6 +28,8 @@ from agents.events import (
     Usage,
 )
 
+_RESULT = ("toolUseId", "status", "content", "metadata")
+
 type FrameworkEvent = Mapping[str, Any]  # Any: the framework's dictionaries are open
 
 
@@ -64,6 +66,7 @@ class Pipeline:
         self._input_includes_cached = input_includes_cached
         self._clock = clock
         self._call = _Call(started=clock())
+        self._asked: list[str] = []
         self.calls: list[CallRecord] = []
         self.first_delta: float | None = None
 
@@ -99,8 +102,8 @@ class Pipeline:
 
     def _block_start(self, key: int | None, start: Mapping[str, Any]) -> Iterator[StreamEvent]:
         yield from self._block_stop(key)
-        tool = start.get("toolUse")
-        if tool is None:
+        tool = start.get("toolUse") or {}
+        if not (tool.get("toolUseId") and tool.get("name")):
             # What kind it is shows in its first delta; a block that stays empty is never shown.
             self._call.open[key] = _Block("undecided", announced=True)
             return
@@ -113,7 +116,7 @@ class Pipeline:
         if delta.get("text"):
             yield from self._text(key, delta["text"])
         if "toolUse" in delta:
-            yield from self._tool_input(key, delta["toolUse"].get("input") or "")
+            yield from self._tool_input(key, delta["toolUse"])
         if "reasoningContent" in delta:
             yield from self._reasoning(key, delta["reasoningContent"])
 
@@ -137,10 +140,15 @@ class Pipeline:
         self._call.text += text
         yield TextDelta(_index(block), text)
 
-    def _tool_input(self, key: int | None, fragment: str) -> Iterator[StreamEvent]:
+    def _tool_input(self, key: int | None, tool_use: Mapping[str, Any]) -> Iterator[StreamEvent]:
         block = self._call.open.get(key)
+        if (block is None or block.kind != "tool") and tool_use.get("toolUseId") and tool_use.get("name"):
+            # Some models name the tool here and not in a start of its own.
+            yield from self._block_start(key, {"toolUse": tool_use})
+            block = self._call.open[key]
         if block is None or block.kind != "tool":
             return
+        fragment = tool_use.get("input") or ""
         self._note_delta(self._clock())
         block.input += fragment
         yield ToolInputDelta(_index(block), fragment)
@@ -216,12 +224,16 @@ class Pipeline:
         )
 
     def _message(self, message: Mapping[str, Any]) -> Iterator[StreamEvent]:
+        content = message.get("content", ())
         if message.get("role") == "assistant":
+            self._asked = [block["toolUse"]["toolUseId"] for block in content if "toolUse" in block]
             self._complete()
             return
-        for block in message.get("content", ()):
-            if "toolResult" in block:
-                yield ToolResult(block["toolResult"])
+        results = {block["toolResult"]["toolUseId"]: block["toolResult"] for block in content if "toolResult" in block}
+        # The framework puts the results of uses that it refused before those that it ran.
+        for tool_use_id in self._asked:
+            if tool_use_id in results:
+                yield ToolResult({name: results[tool_use_id][name] for name in _RESULT if name in results[tool_use_id]})
 
     def _complete(self) -> None:
         """Counted here and not at its start: a call that the provider throttled starts again."""

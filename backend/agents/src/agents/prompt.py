@@ -15,6 +15,7 @@ _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _IMAGE_FORMATS = (("png", "png"), ("jpeg", "jpeg"), ("jpg", "jpeg"), ("gif", "gif"), ("webp", "webp"))
 _DOCUMENT_FORMATS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\s\-()\[\]]")
+_BREAKS_MARKER = re.compile(r"\]|, ")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -58,7 +59,8 @@ def build_prompt(message: str, files: Sequence[AttachedFile]) -> list[ContentBlo
 
 
 def attachment_marker(names: Sequence[str]) -> str:
-    return f"\n\n[Attached files: {', '.join(names)}]" if names else ""
+    """What would end the list or a name in it for a client that parses it is replaced."""
+    return f"\n\n[Attached files: {', '.join(_BREAKS_MARKER.sub('_', name) for name in names)}]" if names else ""
 
 
 def _decode(file: EncodedFile) -> Result[AttachedFile, ErrorDetail]:

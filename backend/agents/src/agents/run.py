@@ -2,17 +2,20 @@
 
 import asyncio
 import logging
-import threading
+import traceback
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
+
+from pydantic import ValidationError
 
 from agents.call_input import for_model_call
 from agents.config import ModelConfig
 from agents.events import CallRecord, StreamEvent, TurnSummary
+from agents.failures import RunHalted
 from agents.history import drop_oldest, model_history, replace_latest_tool_result
 from agents.pipeline import Pipeline
-from agents.providers import RunHalted, build_model, run_errors
+from agents.providers import ProviderModel, build_model
 from agents.tools.registry import load_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorDetail
@@ -24,7 +27,6 @@ if TYPE_CHECKING:
     from strands import Agent
     from strands.hooks import AfterToolCallEvent, MessageAddedEvent
     from strands.middleware import InvokeModelContext
-    from strands.models import Model
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +42,8 @@ class MessageSink(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
-    """`history` is the stored conversation, oldest first; `memory_context` goes to the model with this turn only."""
+    """`history` is the stored conversation, oldest first, of which the first `removed_message_count` are never shown to
+    the model again; `memory_context` goes to the model with this turn only."""
 
     session_id: str
     user_id: str
@@ -49,15 +52,36 @@ class AgentSpec:
     tools: ToolSelection
     history: Sequence[Message]
     memory_context: str | None = None
+    removed_message_count: int = 0
 
 
-@dataclass(slots=True)
 class Progress:
     """What a run has done so far; stays readable after the run was cancelled."""
 
-    calls: list[CallRecord] = field(default_factory=list)
-    partial_text: str = ""
-    first_delta: float | None = None
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self.appended: list[Message] = []
+        """The messages that are stored, the user's first."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the user's message is stored."""
+        return bool(self.appended)
+
+    @property
+    def calls(self) -> list[CallRecord]:
+        """One entry per completed assistant message."""
+        return self._pipeline.calls
+
+    @property
+    def partial_text(self) -> str:
+        """The text of the assistant message that is not complete yet."""
+        return self._pipeline.partial_text
+
+    @property
+    def first_delta(self) -> float | None:
+        """When the first delta of the turn came, in monotonic seconds."""
+        return self._pipeline.first_delta
 
 
 @railway
@@ -70,12 +94,12 @@ async def build_agent(spec: AgentSpec, sink: MessageSink) -> "Result[AgentRun, E
 class AgentRun:
     """Use `build_agent`. A run streams once."""
 
-    def __init__(self, spec: AgentSpec, sink: MessageSink, model: "Model") -> None:
-        self.progress = Progress()
+    def __init__(self, spec: AgentSpec, sink: MessageSink, model: ProviderModel) -> None:
+        self._pipeline = Pipeline(input_includes_cached=spec.config.provider != "bedrock")
+        self.progress = Progress(self._pipeline)
         self._spec = spec
         self._sink = sink
-        self._pipeline = Pipeline(input_includes_cached=spec.config.provider != "bedrock")
-        self._cancelled = threading.Event()
+        self._errors = model.errors
         self._agent = self._make(model)
 
     async def stream(
@@ -84,42 +108,48 @@ class AgentRun:
         """The events of the turn, then exactly one `TurnSummary` or Failure.
 
         Each message is stored when it is complete; a failure to store it ends the run. Cancelling or closing the
-        stream stops the model call and starts no further tool.
+        stream stops the model call, and no further tool starts.
         """
-        source = attempt_stream(self._events, prompt, errors=run_errors())
+        queue: asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None] = asyncio.Queue()
+        # A task of its own: the framework can be cancelled, but not closed at a `yield` (its context managers then
+        # end in other contexts than they began in, and leave the connection to the garbage collector).
+        running = asyncio.create_task(self._run(prompt, queue))
+        running.add_done_callback(lambda _: queue.put_nowait(None))
         try:
-            async for item in source:
+            while (item := await queue.get()) is not None:
                 yield item
-                if isinstance(item, Failure):
-                    return
-            yield Success(TurnSummary(tuple(self.progress.calls)))
+            running.result()
         finally:
-            self._cancelled.set()
-            await source.aclose()
+            running.cancel()
+            await asyncio.wait((running,))
+
+    async def _run(
+        self,
+        prompt: Sequence[ContentBlock],
+        queue: "asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None]",
+    ) -> None:
+        async for item in attempt_stream(self._events, prompt, errors=self._errors):
+            queue.put_nowait(item)
+            if isinstance(item, Failure):
+                return
+        queue.put_nowait(Success(TurnSummary(tuple(self.progress.calls))))
 
     async def _events(self, prompt: Sequence[ContentBlock]) -> AsyncIterator[StreamEvent]:
-        events: Any = self._agent.stream_async(list(prompt), cancel_signal=self._cancelled)  # type: ignore[arg-type]  # our block type is open
-        try:
-            async for event in events:
-                for item in self._pipeline.feed(event):
-                    yield item
-                self.progress.calls = self._pipeline.calls
-                self.progress.partial_text = self._pipeline.partial_text
-                self.progress.first_delta = self._pipeline.first_delta
-        finally:
-            await events.aclose()
+        events: AsyncIterator[Any] = self._agent.stream_async(list(prompt))  # type: ignore[arg-type]  # our block type is open
+        async for event in events:
+            for item in self._pipeline.feed(event):
+                yield item
 
-    def _make(self, model: "Model") -> "Agent":
-        from strands import Agent  # noqa: PLC0415 - lazy: the framework stays out of the start
-        from strands.event_loop._retry import ModelRetryStrategy  # noqa: PLC0415 - lazy: as above
+    def _make(self, model: ProviderModel) -> "Agent":
+        from strands import Agent, ModelRetryStrategy  # noqa: PLC0415 - lazy: the framework stays out of the start
         from strands.hooks import AfterToolCallEvent, MessageAddedEvent  # noqa: PLC0415 - lazy: as above
         from strands.middleware import InvokeModelStage  # noqa: PLC0415 - lazy: as above
         from strands.tools.executors import SequentialToolExecutor  # noqa: PLC0415 - lazy: as above
 
-        history: Any = model_history(self._spec.history)
+        history: Any = model_history(self._spec.history, removed=self._spec.removed_message_count)
         agent = Agent(
             agent_id="default",
-            model=model,
+            model=model.model,
             messages=history,
             tools=load_tools(self._spec.tools.local),
             system_prompt=self._spec.system_prompt,
@@ -130,7 +160,7 @@ class AgentRun:
             load_tools_from_directory=False,
         )
         agent.hooks.add_callback(MessageAddedEvent, self._store)
-        agent.hooks.add_callback(AfterToolCallEvent, _hide_exception)
+        agent.hooks.add_callback(AfterToolCallEvent, _describe_failure)
         agent.add_middleware(InvokeModelStage.Input, self._model_input)
         return agent
 
@@ -151,15 +181,25 @@ class AgentRun:
         return context.replace(messages=messages)
 
 
-async def _hide_exception(event: "AfterToolCallEvent") -> None:
-    """What a tool raised is for the operator; the model learns that it failed."""
-    if event.exception is not None:
-        logger.warning("tool failed", extra={"tool": event.tool_use["name"]}, exc_info=event.exception)
-        event.result = {
-            "toolUseId": event.tool_use["toolUseId"],
-            "status": "error",
-            "content": [{"text": TOOL_FAILED}],
-        }
+async def _describe_failure(event: "AfterToolCallEvent") -> None:
+    """What a tool raised is for the operator; the model learns that it failed, and which arguments were wrong."""
+    if event.exception is None or event.selected_tool is None:
+        return
+    text = _wrong_arguments(event.exception)
+    if text is None:
+        text = TOOL_FAILED
+        # Not its text, which may quote what a user wrote.
+        at = traceback.extract_tb(event.exception.__traceback__)[-1:]
+        raised = {"raised": type(event.exception).__qualname__, "at": [f"{f.filename}:{f.lineno}" for f in at]}
+        logger.warning("tool failed", extra={"tool": event.tool_use["name"], **raised})
+    event.result = {"toolUseId": event.tool_use["toolUseId"], "status": "error", "content": [{"text": text}]}
+
+
+def _wrong_arguments(exception: Exception) -> str | None:
+    if not isinstance(exception.__cause__, ValidationError):
+        return None
+    problems = exception.__cause__.errors(include_input=False, include_url=False, include_context=False)
+    return f"Error: {'; '.join(f'{".".join(map(str, one["loc"]))}: {one["msg"]}' for one in problems)}"
 
 
 def _overflow_manager() -> Any:

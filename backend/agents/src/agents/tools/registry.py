@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 # tool id -> module that defines a function of that name
@@ -17,9 +18,12 @@ LOCAL_TOOLS: dict[str, str] = {
 
 def load_tools(ids: Sequence[str]) -> list[Any]:
     """The framework's tool objects. Blocks while modules are imported: call it in a worker thread."""
+    return [_load(tool_id) for tool_id in ids]
+
+
+@cache
+def _load(tool_id: str) -> Any:
     from strands import tool  # noqa: PLC0415 - lazy: the framework stays out of the start
 
-    functions: list[Callable[..., Any]] = [
-        getattr(importlib.import_module(LOCAL_TOOLS[tool_id]), tool_id) for tool_id in ids
-    ]
-    return [tool(function) for function in functions]
+    function: Callable[..., Any] = getattr(importlib.import_module(LOCAL_TOOLS[tool_id]), tool_id)
+    return tool(function)

@@ -41,7 +41,7 @@ def create_visualization(
             "xAxisKey": None if chart_type == "pie" else "x",
         },
         "data": points,
-        "chartConfig": _pie_config(points) if chart_type == "pie" else _axis_config(y_label),
+        "chartConfig": _pie_config(points) if chart_type == "pie" else _axis_config(),
     }
     return json_result({"success": True, "chart_data": chart, "message": f"Created a {chart_type} chart."})
 
@@ -67,8 +67,8 @@ def _pie_config(points: list[Point]) -> dict[str, Any]:
     }
 
 
-def _axis_config(y_label: str) -> dict[str, Any]:
-    return {"y": {"label": y_label or "Value", "color": "hsl(var(--chart-1))"}}
+def _axis_config() -> dict[str, Any]:
+    return {"y": {"label": "Value", "color": "hsl(var(--chart-1))"}}
 
 
 def _description(x_label: str, y_label: str) -> str:

@@ -1,0 +1,79 @@
+"""OpenAI, and any server that speaks its chat completions (`OPENAI_BASE_URL`)."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from functools import cache
+from typing import Any
+
+import httpx
+import openai
+from strands.models.openai import OpenAIModel
+from strands.types.streaming import StreamEvent
+
+from agents.config import ModelConfig
+from agents.failures import (
+    CONNECT_TIMEOUT_SECONDS,
+    MAX_CONNECTIONS,
+    READ_TIMEOUT_SECONDS,
+    CutStream,
+    described,
+    refused,
+)
+from agents.providers.framework import retry_after
+from apis.shared.errors import service_unavailable, timed_out
+from apis.shared.result import ErrorTable
+from apis.shared.settings import ModelSettings, settings
+
+ERRORS = ErrorTable.of(
+    (openai.APITimeoutError, lambda e: described(e, timed_out())),
+    (openai.APIConnectionError, lambda e: described(e, service_unavailable())),
+    (openai.APIStatusError, lambda e: described(e, refused(e.status_code, e.message, retry_after(e)))),
+    (openai.APIError, lambda e: described(e, service_unavailable())),
+    # Once a response has begun, its connection's errors come as they are.
+    (httpx.TimeoutException, lambda e: described(e, timed_out())),
+    (httpx.TransportError, lambda e: described(e, service_unavailable())),
+)
+
+
+class _Model(OpenAIModel):
+    """Notices a stream that ends without a finish reason and without usage: the framework calls that an answer."""
+
+    _open = False
+
+    def format_chunk(self, event: dict[str, Any], **kwargs: Any) -> StreamEvent:
+        if event["chunk_type"] == "message_stop":
+            # The framework's word for the reason that the server did not give.
+            self._open = event["data"] == "end_turn"
+        return super().format_chunk(event, **kwargs)
+
+    async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamEvent]:
+        self._open = False
+        async with aclosing(super().stream(*args, **kwargs)) as chunks:
+            async for chunk in chunks:
+                if "metadata" in chunk:
+                    self._open = False
+                yield chunk
+        if self._open:
+            raise CutStream
+
+
+def build(config: ModelConfig, key: str) -> OpenAIModel:
+    params: dict[str, Any] = {"temperature": config.temperature}
+    if config.max_tokens is not None:
+        params["max_tokens"] = config.max_tokens
+    client = _client(key, settings(ModelSettings).openai_base_url)
+    return _Model(client=client, model_id=config.model_id, params=params)
+
+
+@cache
+def _client(key: str, base_url: str | None) -> openai.AsyncOpenAI:
+    return openai.AsyncOpenAI(
+        api_key=key,
+        base_url=base_url,
+        max_retries=0,
+        http_client=httpx.AsyncClient(
+            timeout=httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
+            limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=50),
+            follow_redirects=True,
+        ),
+    )
