@@ -99,6 +99,11 @@ class ModelServer:
     def script(self, *replies: Reply) -> None:
         self._script.extend(replies)
 
+    def reset(self) -> None:
+        """Forget what came in, and the script."""
+        self.requests.clear()
+        self._script.clear()
+
     @property
     def calls(self) -> list[Any]:
         """The bodies of all model calls so far."""
@@ -144,8 +149,7 @@ class ModelServer:
             case "GET", "/requests":
                 return await _send(writer, {"status": 200, "body": [asdict(one) for one in self.requests]})
             case "DELETE", "/requests":
-                self.requests.clear()
-                self._script.clear()
+                self.reset()
                 return await _send(writer, {"status": 200, "body": {}})
         self.requests.append(request)
         reply = self._script.popleft() if self._script else DEFAULT_REPLY
