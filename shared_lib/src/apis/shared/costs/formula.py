@@ -5,7 +5,6 @@ from decimal import Decimal
 
 from apis.shared.costs.models import PricingSnapshot, TokenUsage
 
-_MILLION = 1_000_000
 _MODEL_NAMES = (
     ("claude-sonnet-4-5", "Claude Sonnet 4.5"),
     ("claude-opus-4", "Claude Opus 4"),
@@ -21,11 +20,11 @@ def calculate_cost(usage: TokenUsage | None, pricing: PricingSnapshot | None) ->
     count 0. None when usage or pricing is unknown."""
     if usage is None or pricing is None:
         return None
-    return (
-        usage.input_tokens / _MILLION * pricing.input_price_per_mtok
-        + usage.output_tokens / _MILLION * pricing.output_price_per_mtok
-        + (usage.cache_read_input_tokens or 0) / _MILLION * (pricing.cache_read_price_per_mtok or 0.0)
-        + (usage.cache_write_input_tokens or 0) / _MILLION * (pricing.cache_write_price_per_mtok or 0.0)
+    return _dollars(
+        usage.input_tokens * _exact(pricing.input_price_per_mtok)
+        + usage.output_tokens * _exact(pricing.output_price_per_mtok)
+        + (usage.cache_read_input_tokens or 0) * _exact(pricing.cache_read_price_per_mtok)
+        + (usage.cache_write_input_tokens or 0) * _exact(pricing.cache_write_price_per_mtok)
     )
 
 
@@ -33,8 +32,17 @@ def calculate_savings(usage: TokenUsage | None, pricing: PricingSnapshot | None)
     """`cache reads / 1e6 x (input price - cache read price)`; 0 without cache reads or pricing."""
     if usage is None or pricing is None or not usage.cache_read_input_tokens:
         return 0.0
-    price_difference = pricing.input_price_per_mtok - (pricing.cache_read_price_per_mtok or 0.0)
-    return usage.cache_read_input_tokens / _MILLION * price_difference
+    price_difference = _exact(pricing.input_price_per_mtok) - _exact(pricing.cache_read_price_per_mtok)
+    return _dollars(usage.cache_read_input_tokens * price_difference)
+
+
+def _exact(price: float | None) -> Decimal:
+    # In binary, 200 tokens at 0.30 do not cost 0.00006, and the error adds up in the totals.
+    return Decimal(repr(price or 0.0))
+
+
+def _dollars(price_of_a_million: Decimal) -> float:
+    return float(price_of_a_million.scaleb(-6))
 
 
 def sanitize_model_id(model_id: str) -> str:

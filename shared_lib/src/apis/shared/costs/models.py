@@ -1,6 +1,6 @@
 """What one assistant message used and cost, as it is stored and shown."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
@@ -75,4 +75,4 @@ class CostRecord(_Stored):
 
 def iso_timestamp(moment: datetime) -> str:
     """UTC with microseconds and `+00:00`, the form of message timestamps."""
-    return moment.isoformat(timespec="microseconds")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

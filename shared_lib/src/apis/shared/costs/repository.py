@@ -2,9 +2,11 @@
 
 import asyncio
 import calendar
+import logging
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -12,7 +14,9 @@ from apis.shared.aws.dynamodb import PK_ABSENT, Condition, Item, Put, Table, Upd
 from apis.shared.costs.formula import calculate_savings, cents_key, sanitize_model_id
 from apis.shared.costs.models import CostRecord, TokenUsage
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, railway
+
+logger = logging.getLogger(__name__)
 
 _DAY_SECONDS = 24 * 60 * 60
 RECORD_TTL_SECONDS = 365 * _DAY_SECONDS
@@ -23,20 +27,26 @@ _LOST = ErrorDetail(code=ErrorCode.CONFLICT, message="expected", detail="expecte
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """The counters that one cost record adds to every total."""
+    """The counters that one cost record adds to every total.
+
+    `turn_timestamp` is that of the last message of the turn: the messages are counted at the same time, and the
+    totals must not look older than the last of them.
+    """
 
     record: CostRecord
     usage: TokenUsage
     cost: float
     savings: float
+    turn_timestamp: str
 
     @classmethod
-    def of(cls, record: CostRecord) -> "Counted":
+    def of(cls, record: CostRecord, turn_timestamp: str) -> "Counted":
         return cls(
             record,
             record.token_usage or TokenUsage(),
             record.cost or 0.0,
             calculate_savings(record.token_usage, record.model_info.pricing_snapshot),
+            turn_timestamp,
         )
 
     @property
@@ -54,6 +64,28 @@ class Counted:
     @property
     def day(self) -> str:
         return self.timestamp[:10]
+
+    @property
+    def model_key(self) -> str:
+        return sanitize_model_id(self.record.model_info.model_id)
+
+
+def first_failure(outcomes: Iterable[Result[None, ErrorDetail]]) -> Result[None, ErrorDetail]:
+    """The first Failure of writes that were all attempted; the other ones reach the log only."""
+    first: ErrorDetail | None = None
+    for outcome in outcomes:
+        match outcome:
+            case Failure(error) if first is None:
+                first = error
+            case Failure(error):
+                logger.error(
+                    "usage not recorded",
+                    extra={"code": error.code.value, "context": error.context},
+                    exc_info=error.cause,
+                )
+            case _:
+                pass
+    return Success(None) if first is None else Failure(first)
 
 
 class CostRecords:
@@ -90,13 +122,20 @@ class UserCostSummaries:
 
     @railway
     async def add(self, counted: Counted) -> Result[None, ErrorDetail]:
-        """One increment of all totals and of the model's breakdown. The first record of a month, or of a model in a
-        month, first makes the map that the increment needs; that preparation may be repeated without harm."""
+        """Adds to all totals and to the model's breakdown, by exactly one write that carries the numbers.
+
+        One call for a user who has used the model this month, plus one when the total reaches another cent; two for
+        the first record of a month.
+        """
         added = await self._increment(counted)
         if _is_lost(added):
-            (await self._prepare_map(counted)).unwrap()
+            created = await self._create(counted)
+            if not _is_lost(created):
+                return created
             (await self._prepare_model(counted)).unwrap()
-            added = await self._increment(counted, required=False)
+            added = await self._increment(counted)
+        if _is_lost(added):
+            added = await self._increment(counted, is_latest=False)
         item = added.unwrap()
         total = item.get("totalCost")
         if not isinstance(total, int | Decimal):
@@ -107,100 +146,87 @@ class UserCostSummaries:
             return Success(None)
         return await self._rank(counted, rank)
 
-    async def _increment(self, counted: Counted, *, required: bool = True) -> Result[Item, ErrorDetail]:
-        usage = counted.usage
-        last_day = calendar.monthrange(int(counted.month[:4]), int(counted.month[5:]))[1]
+    async def _increment(self, counted: Counted, *, is_latest: bool = True) -> Result[Item, ErrorDetail]:
+        """Lost when the model has no breakdown yet, or, for the latest, when a later turn was counted before."""
         model = "modelBreakdown.#model"
-        totals = {
-            "totalCost": ":cost",
-            "cacheSavings": ":savings",
-            "totalRequests": ":one",
-            "totalInputTokens": ":input",
-            "totalOutputTokens": ":output",
-            "totalCacheReadTokens": ":read",
-            "totalCacheWriteTokens": ":write",
-            f"{model}.cost": ":cost",
-            f"{model}.requests": ":one",
-            f"{model}.inputTokens": ":input",
-            f"{model}.outputTokens": ":output",
-            f"{model}.cacheReadTokens": ":read",
-            f"{model}.cacheWriteTokens": ":write",
-        }
-        # `lastUpdated` must not go back, but an update has one condition: the later of two turns of one user in the
-        # same moment decides.
-        settled = (
-            "SET userId = :user, lastUpdated = :now, GSI2PK = :period, "
-            "periodStart = if_not_exists(periodStart, :start), periodEnd = if_not_exists(periodEnd, :end)"
-        )
-        names = {"#model": sanitize_model_id(counted.record.model_info.model_id)}
         # ADD takes top-level attributes only; nested counters are arithmetic in SET.
-        nested = {path: value for path, value in totals.items() if path.startswith(model)}
-        top = {path: value for path, value in totals.items() if path not in nested}
-        expression = (
-            f"{settled}, {', '.join(f'{path} = {path} + {value}' for path, value in nested.items())} "
-            f"ADD {', '.join(f'{path} {value}' for path, value in top.items())}"
-        )
-        return await self._table.update(
-            Update(
-                key=self._key(counted),
-                expression=expression,
-                names=names,
-                values={
-                    ":user": counted.user_id,
-                    ":now": counted.timestamp,
-                    ":period": f"PERIOD#{counted.month}",
-                    ":start": f"{counted.month}-01T00:00:00Z",
-                    ":end": f"{counted.month}-{last_day:02d}T23:59:59Z",
-                    ":one": 1,
-                    ":cost": counted.cost,
-                    ":savings": counted.savings,
-                    ":input": usage.input_tokens,
-                    ":output": usage.output_tokens,
-                    ":read": usage.cache_read_input_tokens or 0,
-                    ":write": usage.cache_write_input_tokens or 0,
-                },
-                condition=Condition(f"attribute_exists({model})"),
-            ),
-            lost_condition=_LOST if required else None,
-        )
-
-    async def _prepare_map(self, counted: Counted) -> Result[Item, ErrorDetail]:
-        return await self._table.update(
-            Update(
-                key=self._key(counted),
-                expression="SET modelBreakdown = if_not_exists(modelBreakdown, :empty)",
-                values={":empty": {}},
-            ),
-            returning="NONE",
-        )
-
-    async def _prepare_model(self, counted: Counted) -> Result[Item, ErrorDetail]:
-        info = counted.record.model_info
-        fresh: dict[str, Value] = {
-            "modelName": info.model_name,
-            "provider": info.provider or "unknown",
-            "cost": 0,
-            "requests": 0,
-            "inputTokens": 0,
-            "outputTokens": 0,
-            "cacheReadTokens": 0,
-            "cacheWriteTokens": 0,
+        nested = [f"{model}.{name} = if_not_exists({model}.{name}, :zero) + :{name}" for name in _per_model(counted)]
+        settled = [
+            *_assigned(_settled(counted)),
+            *(f"{name} = if_not_exists({name}, :{name})" for name in _settled_once(counted)),
+        ]
+        values: dict[str, Value] = {
+            ":zero": 0,
+            **_named(_settled(counted)),
+            **_named(_settled_once(counted)),
+            **_named(_per_model(counted)),
+            **_named(_totals(counted)),
         }
+        condition = f"attribute_exists({model})"
+        if is_latest:
+            settled.append("lastUpdated = :now")
+            values[":now"] = counted.turn_timestamp
+            condition += " AND (attribute_not_exists(lastUpdated) OR lastUpdated <= :now)"
         return await self._table.update(
             Update(
-                key=self._key(counted),
+                key=_summary_key(counted),
+                expression=(
+                    f"SET {', '.join([*settled, *nested])} "
+                    f"ADD {', '.join(f'{name} :{name}' for name in _totals(counted))}"
+                ),
+                names={"#model": counted.model_key},
+                values=values,
+                condition=Condition(condition),
+            ),
+            lost_condition=_LOST if is_latest else None,
+        )
+
+    async def _create(self, counted: Counted) -> Result[None, ErrorDetail]:
+        """The whole item of a month's first record; lost when there is one."""
+        item: Item = {
+            **_summary_key(counted),
+            **_settled(counted),
+            **_settled_once(counted),
+            **_totals(counted),
+            "lastUpdated": counted.turn_timestamp,
+            "GSI2SK": cents_key(counted.cost),
+            "modelBreakdown": {counted.model_key: {**_described(counted), **_per_model(counted)}},
+        }
+        return await self._table.put(Put(item, PK_ABSENT), lost_condition=_LOST)
+
+    @railway
+    async def _prepare_model(self, counted: Counted) -> Result[None, ErrorDetail]:
+        """A breakdown of zeros for the model's first use in a month; does nothing when there is one."""
+        fresh: dict[str, Value] = {**_described(counted), **dict.fromkeys(_per_model(counted), 0)}
+        prepared = await self._table.update(
+            Update(
+                key=_summary_key(counted),
                 expression="SET modelBreakdown.#model = if_not_exists(modelBreakdown.#model, :fresh)",
-                names={"#model": sanitize_model_id(info.model_id)},
+                names={"#model": counted.model_key},
                 values={":fresh": fresh},
+                condition=Condition("attribute_exists(modelBreakdown)"),
+            ),
+            lost_condition=_LOST,
+            returning="NONE",
+        )
+        if not _is_lost(prepared):
+            return prepared.map(lambda _: None)
+        # An item of the previous system, which went on when it could not make the map.
+        with_map = await self._table.update(
+            Update(
+                key=_summary_key(counted),
+                expression="SET modelBreakdown = if_not_exists(modelBreakdown, :models)",
+                values={":models": {counted.model_key: fresh}},
             ),
             returning="NONE",
         )
+        return with_map.map(lambda _: None)
 
     async def _rank(self, counted: Counted, rank: str) -> Result[None, ErrorDetail]:
         """The index key only grows; losing to a higher one is success."""
         ranked = await self._table.update(
             Update(
-                key=self._key(counted),
+                key=_summary_key(counted),
                 expression="SET GSI2SK = :rank",
                 values={":rank": rank},
                 condition=Condition("attribute_not_exists(GSI2SK) OR GSI2SK < :rank"),
@@ -210,9 +236,70 @@ class UserCostSummaries:
         )
         return Success(None) if _is_lost(ranked) else ranked.map(lambda _: None)
 
-    @staticmethod
-    def _key(counted: Counted) -> dict[str, str]:
-        return {"PK": f"USER#{counted.user_id}", "SK": f"PERIOD#{counted.month}"}
+
+def _summary_key(counted: Counted) -> dict[str, str]:
+    return {"PK": f"USER#{counted.user_id}", "SK": f"PERIOD#{counted.month}"}
+
+
+def _settled(counted: Counted) -> dict[str, str]:
+    return {"userId": counted.user_id, "GSI2PK": f"PERIOD#{counted.month}"}
+
+
+def _settled_once(counted: Counted) -> dict[str, str]:
+    last_day = calendar.monthrange(int(counted.month[:4]), int(counted.month[5:]))[1]
+    return {
+        "periodStart": f"{counted.month}-01T00:00:00Z",
+        "periodEnd": f"{counted.month}-{last_day:02d}T23:59:59Z",
+    }
+
+
+def _totals(counted: Counted) -> dict[str, int | float]:
+    return {
+        "totalCost": counted.cost,
+        "cacheSavings": counted.savings,
+        "totalRequests": 1,
+        "totalInputTokens": counted.usage.input_tokens,
+        "totalOutputTokens": counted.usage.output_tokens,
+        "totalCacheReadTokens": counted.usage.cache_read_input_tokens or 0,
+        "totalCacheWriteTokens": counted.usage.cache_write_input_tokens or 0,
+    }
+
+
+def _per_model(counted: Counted) -> dict[str, int | float]:
+    return {
+        "cost": counted.cost,
+        "requests": 1,
+        "inputTokens": counted.usage.input_tokens,
+        "outputTokens": counted.usage.output_tokens,
+        "cacheReadTokens": counted.usage.cache_read_input_tokens or 0,
+        "cacheWriteTokens": counted.usage.cache_write_input_tokens or 0,
+    }
+
+
+def _described(counted: Counted) -> dict[str, str]:
+    info = counted.record.model_info
+    return {"modelName": info.model_name, "provider": info.provider or "unknown"}
+
+
+def _named(values: Mapping[str, Value]) -> dict[str, Value]:
+    return {f":{name}": value for name, value in values.items()}
+
+
+def _assigned(values: Iterable[str]) -> list[str]:
+    return [f"{name} = :{name}" for name in values]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rollup:
+    """One total of the system, and where it is remembered which users it has counted."""
+
+    kind: str
+    key: str
+    seen: str
+    seen_days: int
+    user_counter: str
+    counters: Mapping[str, int | float]
+    described: Mapping[str, str] = field(default_factory=dict)
 
 
 class SystemRollups:
@@ -221,88 +308,72 @@ class SystemRollups:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    @railway
     async def add(self, counted: Counted) -> Result[None, ErrorDetail]:
-        info = counted.record.model_info
-        model_key = f"{counted.month}#{sanitize_model_id(info.model_id)}"
-        markers: list[tuple[str, int]] = [
-            (f"ACTIVE#DAILY#{counted.day}", 90),
-            (f"ACTIVE#MONTHLY#{counted.month}", 400),
-        ]
-        if info.provider:
-            markers.append((f"ACTIVE#MODEL#{model_key}", 400))
-        news = collect(
-            await asyncio.gather(*(self._first_seen(period, days, counted.user_id) for period, days in markers))
-        ).unwrap()
-        tokens = {
-            "totalInputTokens": counted.usage.input_tokens,
-            "totalOutputTokens": counted.usage.output_tokens,
-        }
-        cached = {
-            "totalCacheReadTokens": counted.usage.cache_read_input_tokens or 0,
-            "totalCacheWriteTokens": counted.usage.cache_write_input_tokens or 0,
-        }
-        updates = [
-            self._increment("DAILY", counted.day, counted, {**tokens, **cached, "activeUsers": int(news[0])}),
-            self._increment(
-                "MONTHLY",
-                counted.month,
-                counted,
-                {**tokens, **cached, "totalCacheSavings": counted.savings, "activeUsers": int(news[1])},
-            ),
-        ]
-        if info.provider:
-            described: dict[str, Value] = {
-                "modelId": info.model_id,
-                "modelName": info.model_name,
-                "provider": info.provider,
-            }
-            updates.append(
-                self._increment("MODEL", model_key, counted, {**tokens, "uniqueUsers": int(news[2])}, described)
-            )
-        return collect(await asyncio.gather(*updates)).map(lambda _: None)
+        """Two calls per rollup, all rollups at once; all are attempted."""
+        return first_failure(await asyncio.gather(*(self._add_to(rollup, counted) for rollup in _rollups(counted))))
 
-    async def _first_seen(self, period: str, days: int, user_id: str) -> Result[bool, ErrorDetail]:
-        """True for a user who is new in the period; a known user is not a failure."""
-        now = int(time.time())
-        marked = await self._table.put(
-            Put(
-                {
-                    "PK": period,
-                    "SK": user_id,
-                    "trackedAt": _now(),
-                    "TTL": now + days * _DAY_SECONDS,
-                },
-                PK_ABSENT,
-            ),
-            lost_condition=_LOST,
-        )
-        return Success(False) if _is_lost(marked) else marked.map(lambda _: True)
+    async def _add_to(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
+        """The user first: only a user who is new in the period counts in its number of users."""
+        outcome = await self._count(rollup, counted)
+        return outcome.alt(lambda error: error.caused_by(None, rollup=rollup.kind.lower()))
 
-    async def _increment(
-        self,
-        kind: str,
-        key: str,
-        counted: Counted,
-        counters: dict[str, int | float],
-        described: dict[str, Value] | None = None,
-    ) -> Result[None, ErrorDetail]:
-        added: dict[str, int | float] = {"totalCost": counted.cost, "totalRequests": 1, **counters}
-        added = {name: value for name, value in added.items() if value or name not in {"activeUsers", "uniqueUsers"}}
-        settled: dict[str, Value] = {"lastUpdated": _now(), "type": kind.lower(), **(described or {})}
+    @railway
+    async def _count(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
+        is_new = (await self._first_seen(rollup, counted.user_id)).unwrap()
+        added: dict[str, Value] = {"totalCost": counted.cost, "totalRequests": 1, **rollup.counters}
+        if is_new:
+            added[rollup.user_counter] = 1
+        settled: dict[str, Value] = {"lastUpdated": _now(), "type": rollup.kind.lower(), **rollup.described}
         updated = await self._table.update(
             Update(
-                key={"PK": f"ROLLUP#{kind}", "SK": key},
+                key={"PK": f"ROLLUP#{rollup.kind}", "SK": rollup.key},
                 expression=(
                     f"SET {', '.join(f'#{name} = :{name}' for name in settled)} "
                     f"ADD {', '.join(f'#{name} :{name}' for name in added)}"
                 ),
                 names={f"#{name}": name for name in (*settled, *added)},
-                values={f":{name}": value for name, value in (*settled.items(), *added.items())},
+                values=_named({**settled, **added}),
             ),
             returning="NONE",
         )
         return updated.map(lambda _: None)
+
+    async def _first_seen(self, rollup: _Rollup, user_id: str) -> Result[bool, ErrorDetail]:
+        """True for a user who is new in the period; a known user is not a failure."""
+        marker: Item = {
+            "PK": rollup.seen,
+            "SK": user_id,
+            "trackedAt": _now(),
+            "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
+        }
+        marked = await self._table.put(Put(marker, PK_ABSENT), lost_condition=_LOST)
+        return Success(False) if _is_lost(marked) else marked.map(lambda _: True)
+
+
+def _rollups(counted: Counted) -> list[_Rollup]:
+    info = counted.record.model_info
+    tokens = {"totalInputTokens": counted.usage.input_tokens, "totalOutputTokens": counted.usage.output_tokens}
+    with_cache = {
+        **tokens,
+        "totalCacheReadTokens": counted.usage.cache_read_input_tokens or 0,
+        "totalCacheWriteTokens": counted.usage.cache_write_input_tokens or 0,
+    }
+    rollups = [
+        _Rollup("DAILY", counted.day, f"ACTIVE#DAILY#{counted.day}", 90, "activeUsers", with_cache),
+        _Rollup(
+            "MONTHLY",
+            counted.month,
+            f"ACTIVE#MONTHLY#{counted.month}",
+            400,
+            "activeUsers",
+            {**with_cache, "totalCacheSavings": counted.savings},
+        ),
+    ]
+    if info.model_id and info.model_name and info.provider:
+        key = f"{counted.month}#{counted.model_key}"
+        described = {"modelId": info.model_id, "modelName": info.model_name, "provider": info.provider}
+        rollups.append(_Rollup("MODEL", key, f"ACTIVE#MODEL#{key}", 400, "uniqueUsers", tokens, described))
+    return rollups
 
 
 def _is_lost[T](result: Result[T, ErrorDetail]) -> bool:

@@ -20,9 +20,9 @@ from apis.shared.costs.models import (
     TokenUsage,
     iso_timestamp,
 )
-from apis.shared.costs.repository import CostRecords, Counted, SystemRollups, UserCostSummaries
+from apis.shared.costs.repository import CostRecords, Counted, SystemRollups, UserCostSummaries, first_failure
 from apis.shared.errors import ErrorDetail, validation_error
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.settings import MemorySettings, StorageSettings, settings
 from apis.shared.storage.json_files import JsonObject, is_safe_id, update_json
 
@@ -87,19 +87,24 @@ class UsageRecorder:
 
         Increments are not idempotent and never repeated: what was written before a failure stays.
         """
-        results = await asyncio.gather(
-            *(self._record_one(message.to_record(user_id, session_id), message.message_index) for message in messages)
+        if not messages:
+            return Success(None)
+        turn_timestamp = iso_timestamp(max(message.timestamp for message in messages))
+        return first_failure(
+            await asyncio.gather(
+                *(
+                    self._record_one(message.to_record(user_id, session_id), message.message_index, turn_timestamp)
+                    for message in messages
+                )
+            )
         )
-        for result in results[1:]:
-            match result:
-                case Failure(error):
-                    logger.error("usage not recorded", extra={"code": error.code.value, **error.context})
-        return collect(results).map(lambda _: None)
 
     @railway
-    async def _record_one(self, record: CostRecord, message_index: int) -> Result[None, ErrorDetail]:
+    async def _record_one(
+        self, record: CostRecord, message_index: int, turn_timestamp: str
+    ) -> Result[None, ErrorDetail]:
         _at("cost record", await self._write(record, message_index)).unwrap()
-        counted = Counted.of(record)
+        counted = Counted.of(record, turn_timestamp)
         if self._summaries is not None:
             _at("summary", await self._summaries.add(counted)).unwrap()
         if self._rollups is not None:
