@@ -2,7 +2,8 @@
 
 The sort key holds the time of the last message, so a record moves with every turn: old key deleted and new key put in
 one transaction, with all attributes that were read. A session is created together with a claim on its id, because two
-creators write different sort keys and would not see each other.
+creators write different sort keys and would not see each other. A move writes the claim too: older records have none,
+and for a moment the index may show a moved record neither at its old nor at its new place.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ from apis.shared.aws.dynamodb import (
     plain,
     transact,
 )
-from apis.shared.errors import ErrorDetail, conflict
+from apis.shared.errors import ErrorDetail, conflict, internal_error
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.sessions.repository import Annotations
@@ -33,6 +34,7 @@ from apis.shared.sessions.tokens import decode_key_token, encode_key_token
 ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
 _INDEX = "SessionLookupIndex"
 _GUARDED = ("messageCount", "title", "status", "starred", "tags", "preferences", "compaction")
+_LONGEST_INDEX_KEY = 2048  # bytes; the service refuses to look for a longer one
 _NOT_A_COST = frozenset(
     {"PK", "SK", "GSI1PK", "GSI1SK", "GSI_PK", "GSI_SK", "ttl", "userId", "sessionId", "messageId", "timestamp"}
 )
@@ -64,6 +66,8 @@ class DynamoSessions:
 
     @railway
     async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
+        if len(_index_key(session_id).encode()) > _LONGEST_INDEX_KEY:
+            return Success(SessionLookup(None))
         items = (await self._table.query_all(_lookup(session_id, meta_only=True))).unwrap()
         return _choose(user_id, items)
 
@@ -71,19 +75,21 @@ class DynamoSessions:
     async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
         items = (await self._table.query_all(_lookup(session_id, meta_only=False))).unwrap()
         lookup = _choose(user_id, [item for item in items if item.get("GSI_SK") == "META"]).unwrap()
-        costs = {
-            int(str(item["messageId"])): {name: plain(value) for name, value in item.items() if name not in _NOT_A_COST}
+        costs = collect(
+            _cost(item)
             for item in items
             if str(item.get("GSI_SK", "")).startswith("C#") and item.get("userId") == user_id and "messageId" in item
-        }
-        return Success(Annotations(lookup, costs))
+        ).unwrap()
+        # Oldest first, so that of several records of one message the latest wins.
+        return Success(Annotations(lookup, dict(costs)))
 
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
-        claim: Item = {"PK": f"CLAIM#{record.session_id}", "SK": "SESSION_CLAIM", "userId": record.user_id}
         session: Item = {**_keys(record.user_id, record.session_id, _active_key(record)), **record.stored()}
-        return await transact(
-            [(self._table, Put(claim, PK_ABSENT)), (self._table, Put(session, PK_ABSENT))], lost_condition=_MOVED
-        )
+        writes: list[tuple[Table, Write]] = [
+            (self._table, Put(_claim(record), PK_ABSENT)),
+            (self._table, Put(session, PK_ABSENT)),
+        ]
+        return await transact(writes, lost_condition=_MOVED)
 
     @railway
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
@@ -96,7 +102,8 @@ class DynamoSessions:
             names |= {f"#p{i}": name for i, name in enumerate(patch.preferences)}
             values |= {f":p{i}": value for i, value in enumerate(patch.preferences.values())}
             assignments += [f"preferences.#p{i} = :p{i}" for i in range(len(patch.preferences))]
-            condition += " AND attribute_exists(preferences)"
+            values[":map"] = "M"
+            condition += " AND attribute_type(preferences, :map)"
         elif patch.preferences:
             values |= {":preferences": dict(patch.preferences), ":null": "NULL"}
             assignments.append("preferences = :preferences")
@@ -120,30 +127,31 @@ class DynamoSessions:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
             return Failure(_MOVED)
-        count = item.get("messageCount")
-        advanced: Item = {
-            **item,
-            "SK": f"{ACTIVE}{last_message_at}#{record.session_id}",
-            "lastMessageAt": last_message_at,
-            "messageCount": (count if isinstance(count, int) else 0) + turns,
-        }
+        count = _read(item).unwrap().message_count + turns
+        changes: Item = {"lastMessageAt": last_message_at, "messageCount": count}
         if preferences:
             current = item.get("preferences")
-            advanced["preferences"] = {**(current if isinstance(current, Mapping) else {}), **preferences}
-        unchanged = _unchanged(item)
-        if advanced["SK"] == item["SK"]:
-            return await self._table.put(Put(advanced, unchanged), lost_condition=_MOVED)
+            changes["preferences"] = {**(current if isinstance(current, Mapping) else {}), **preferences}
+        sort_key = f"{ACTIVE}{last_message_at}#{record.session_id}"
+        if sort_key == record.sort_key:
+            update = Update(
+                key=_key(record),
+                expression=f"SET {', '.join(f'{name} = :{name}' for name in changes)}",
+                values={f":{name}": value for name, value in changes.items()},
+                condition=_unchanged(item),
+            )
+            return (await self._table.update(update, lost_condition=_MOVED, returning="NONE")).map(lambda _: None)
         writes: list[tuple[Table, Write]] = [
-            (self._table, Delete(_key(record), unchanged)),
-            (self._table, Put(advanced, PK_ABSENT)),
+            (self._table, Delete(_key(record), _unchanged(item))),
+            (self._table, Put({**item, **changes, "SK": sort_key}, PK_ABSENT)),
+            (self._table, Put(_claim(record))),
         ]
         return await transact(writes, lost_condition=_MOVED)
 
     @railway
-    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
-        """All of the caller's records of the id go, in the same transaction."""
-        items = (await self._table.query_all(_lookup(record.session_id, meta_only=True))).unwrap()
-        own = [item for item in items if item.get("userId") == record.user_id and str(item["SK"]).startswith(ACTIVE)]
+    async def soft_delete(
+        self, record: SessionRecord, deleted_at: str, duplicates: Sequence[SessionRecord] = ()
+    ) -> Result[None, ErrorDetail]:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
             return Failure(_MOVED)
@@ -158,10 +166,12 @@ class DynamoSessions:
             "deleted": True,
             "deletedAt": deleted_at,
         }
-        keys = {record.sort_key, *(str(other["SK"]) for other in own)}
+        # What the index shows of a duplicate may be old: one that is gone already is no reason to fail.
         writes: list[tuple[Table, Write]] = [
-            *((self._table, Delete({"PK": _user(record.user_id), "SK": key}, PK_EXISTS)) for key in sorted(keys)),
+            (self._table, Delete(_key(record), PK_EXISTS)),
+            *((self._table, Delete(_key(duplicate))) for duplicate in duplicates),
             (self._table, Put(deleted)),
+            (self._table, Put(_claim(record))),
         ]
         return await transact(writes, lost_condition=_MOVED)
 
@@ -178,17 +188,33 @@ def _key(record: SessionRecord) -> dict[str, str]:
     return {"PK": _user(record.user_id), "SK": record.sort_key}
 
 
+def _claim(record: SessionRecord) -> Item:
+    return {"PK": f"CLAIM#{record.session_id}", "SK": "SESSION_CLAIM", "userId": record.user_id}
+
+
 def _keys(user_id: str, session_id: str, sort_key: str) -> Item:
-    return {"PK": _user(user_id), "SK": sort_key, "GSI_PK": f"SESSION#{session_id}", "GSI_SK": "META"}
+    return {"PK": _user(user_id), "SK": sort_key, "GSI_PK": _index_key(session_id), "GSI_SK": "META"}
+
+
+def _index_key(session_id: str) -> str:
+    return f"SESSION#{session_id}"
 
 
 def _lookup(session_id: str, *, meta_only: bool) -> Query:
-    condition = Condition("GSI_PK = :session", values={":session": f"SESSION#{session_id}"})
+    values = {":session": _index_key(session_id)}
     if meta_only:
-        condition = Condition(
-            "GSI_PK = :session AND GSI_SK = :meta", values={":session": f"SESSION#{session_id}", ":meta": "META"}
-        )
+        condition = Condition("GSI_PK = :session AND GSI_SK = :meta", values={**values, ":meta": "META"})
+    else:
+        condition = Condition("GSI_PK = :session", values=values)
     return Query(condition, index=_INDEX)
+
+
+def _cost(item: Item) -> Result[tuple[int, Mapping[str, Any]], ErrorDetail]:
+    """Message index and body of a cost record; the body is free-form and passes through as it is."""
+    index = item["messageId"]
+    if not isinstance(index, int):
+        return Failure(internal_error(None, entity="cost record", key=f"{item.get('PK')} / {item.get('SK')}"))
+    return Success((index, {name: plain(value) for name, value in item.items() if name not in _NOT_A_COST}))
 
 
 def _choose(user_id: str, items: Sequence[Item]) -> Result[SessionLookup, ErrorDetail]:
@@ -197,11 +223,15 @@ def _choose(user_id: str, items: Sequence[Item]) -> Result[SessionLookup, ErrorD
     if not own:
         return Success(SessionLookup(None, is_foreign=bool(items)))
     return collect(_read(item) for item in own).map(
-        lambda records: SessionLookup(
-            max(records, key=lambda record: (not record.deleted, record.last_message_at)),
+        lambda records: _first_of(
+            sorted(records, key=lambda record: (not record.deleted, record.last_message_at), reverse=True),
             is_foreign=len(own) < len(items),
         )
     )
+
+
+def _first_of(records: Sequence[SessionRecord], *, is_foreign: bool) -> SessionLookup:
+    return SessionLookup(records[0], tuple(records[1:]), is_foreign)
 
 
 def _read(item: Item) -> Result[SessionRecord, ErrorDetail]:

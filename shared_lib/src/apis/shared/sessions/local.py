@@ -1,18 +1,18 @@
 """Session records in local files: one folder per session, used when the sessions table is not configured."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from apis.shared.errors import ErrorDetail, conflict, internal_error
+from apis.shared.errors import ErrorDetail, conflict, internal_error, validation_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord, is_session_id
 from apis.shared.sessions.repository import Annotations
-from apis.shared.sessions.tokens import decode_text, encode_text
-from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json
+from apis.shared.sessions.tokens import decode_moment_token, encode_moment_token
+from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_json, update_json
 
 RECORD_FILE = "session-metadata.json"
 COSTS_FILE = "message-metadata.json"
@@ -28,7 +28,7 @@ class LocalSessions:
 
     @railway
     async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
-        after = decode_text(token).unwrap() if token is not None else None
+        after = decode_moment_token(token).unwrap() if token is not None else None
         folders = (await list_folder(self._root, "session_*")).unwrap()
         read = await asyncio.gather(*(self._read(folder) for folder in folders))
         records = [record for record in collect(read).unwrap() if record is not None]
@@ -38,7 +38,7 @@ class LocalSessions:
         if limit is None or len(remaining) <= limit:
             return Success(SessionPage(remaining, None))
         page = remaining[:limit]
-        return Success(SessionPage(page, encode_text("#".join(_place(page[-1])))))
+        return Success(SessionPage(page, encode_moment_token(*_place(page[-1]))))
 
     @railway
     async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
@@ -55,6 +55,8 @@ class LocalSessions:
         if not is_session_id(session_id):
             return Success(Annotations(lookup, {}))
         costs = (await read_json(self._folder(session_id) / COSTS_FILE)).unwrap() or {}
+        if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
+            return Failure(internal_error(None, entity="cost record", key=session_id))
         return Success(Annotations(lookup, {int(index): body for index, body in costs.items() if index.isdigit()}))
 
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
@@ -79,7 +81,7 @@ class LocalSessions:
             changed = {
                 **current,
                 "lastMessageAt": last_message_at,
-                "messageCount": current.get("messageCount", 0) + turns,
+                "messageCount": (current.get("messageCount") or 0) + turns,
             }
             if preferences:
                 changed["preferences"] = {**(current.get("preferences") or {}), **preferences}
@@ -87,7 +89,12 @@ class LocalSessions:
 
         return (await self._change(record, advanced)).map(lambda _: None)
 
-    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
+    async def soft_delete(
+        self,
+        record: SessionRecord,
+        deleted_at: str,
+        duplicates: Sequence[SessionRecord] = (),  # noqa: ARG002 - one file, one record
+    ) -> Result[None, ErrorDetail]:
         def deleted(current: JsonObject) -> JsonObject:
             return {**current, "status": "deleted", "deleted": True, "deletedAt": deleted_at}
 
@@ -102,7 +109,9 @@ class LocalSessions:
         return Success(None) if document is None else _parse(document)
 
     @railway
-    async def _change(self, record: SessionRecord, change: Any) -> Result[SessionRecord, ErrorDetail]:
+    async def _change(
+        self, record: SessionRecord, change: Callable[[JsonObject], JsonObject]
+    ) -> Result[SessionRecord, ErrorDetail]:
         """Apply `change` to the file's present content, unless the session was deleted or taken over meanwhile."""
 
         def changed(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
@@ -112,7 +121,11 @@ class LocalSessions:
 
         return _parse((await self._update(record, changed)).unwrap())
 
-    async def _update(self, record: SessionRecord, change: Any) -> Result[JsonObject, ErrorDetail]:
+    async def _update(
+        self, record: SessionRecord, change: Callable[[JsonObject | None], Result[JsonObject, ErrorDetail]]
+    ) -> Result[JsonObject, ErrorDetail]:
+        if not is_session_id(record.session_id):
+            return Failure(validation_error("The session id is not valid.", field="session_id"))
         return await update_json(self._folder(record.session_id) / RECORD_FILE, change)
 
 
@@ -120,15 +133,16 @@ def _place(record: SessionRecord) -> tuple[str, str]:
     return record.last_message_at, record.session_id
 
 
-def _is_after(record: SessionRecord, token: str) -> bool:
-    """Tokens of the previous system hold the time alone, ours the session id as well."""
-    moment, _, session_id = token.partition("#")
+def _is_after(record: SessionRecord, place: tuple[str, str]) -> bool:
+    moment, session_id = place
     return record.last_message_at < moment or (
         bool(session_id) and record.last_message_at == moment and record.session_id < session_id
     )
 
 
-def _parse(document: JsonObject) -> Result[SessionRecord, ErrorDetail]:
+def _parse(document: Json) -> Result[SessionRecord, ErrorDetail]:
+    if not isinstance(document, dict):
+        return Failure(internal_error(None, entity="SessionRecord"))
     corrupt = internal_error(None, entity="SessionRecord", key=str(document.get("sessionId", "?")))
     defaults = {"createdAt": document.get("lastMessageAt"), "lastMessageAt": document.get("createdAt")}
     given = {name: value for name, value in document.items() if value is not None}

@@ -4,8 +4,8 @@ import asyncio
 import shutil
 from pathlib import Path
 
-from apis.shared.errors import ErrorDetail, service_unavailable
-from apis.shared.result import ErrorTable, Result, Success, attempt, collect, railway
+from apis.shared.errors import ErrorDetail, service_unavailable, validation_error
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.messages import decode_entry, encode_entry
 from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
 from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json, write_json
@@ -39,6 +39,8 @@ class LocalMessages:
         *,
         begins: bool = False,
     ) -> Result[None, ErrorDetail]:
+        if not is_session_id(session_id):
+            return Failure(validation_error("The session id is not valid.", field="session_id"))
         async with self._appending:
             paths = (await self._paths(session_id)).unwrap()
             index = _number(paths[-1]) + 1 if paths else 0

@@ -11,19 +11,22 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 from apis.shared.aws.memory import Event, Memory
-from apis.shared.errors import ErrorDetail
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, fold, railway
 from apis.shared.sessions.messages import encode_entry, parse_entry
-from apis.shared.sessions.models import Message, StoredMessage, utc_now
+from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
 
 MAX_EVENTS = 10_000
 MAX_CONVERSATIONAL = 9_000
 _STATE_ACTOR = "agent_default"
 _REMEMBERED_SESSIONS = 10_000
 _CONCURRENT_DELETES = 10
+_NO_JSON = ErrorTable.of((ValueError, lambda _: internal_error(None, entity="Message")))
 
 
 class MemoryMessages:
+    """An id that is not a session id has no messages; the service, which refuses it, is not asked."""
+
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._last: OrderedDict[tuple[str, str], datetime] = OrderedDict()
@@ -34,6 +37,8 @@ class MemoryMessages:
 
     @railway
     async def read(self, user_id: str, session_id: str) -> Result[list[StoredMessage], ErrorDetail]:
+        if not is_session_id(session_id):
+            return Success([])
         events: list[Event] = []
         async for page in self._memory.event_pages(actor_id=user_id, session_id=session_id):
             events += page.unwrap().events
@@ -66,6 +71,8 @@ class MemoryMessages:
 
     @railway
     async def delete(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
+        if not is_session_id(session_id):
+            return Success(0)
         actors = (user_id, f"session_{session_id}", _STATE_ACTOR)
         counts = await asyncio.gather(*(self._delete_actor(actor, session_id) for actor in actors))
         return collect(counts).map(sum)
@@ -97,7 +104,12 @@ class MemoryMessages:
             return Success(None) if _is_gone(deleted) else deleted
 
         outcomes = await asyncio.gather(*(delete_one(event) for event in events))
-        return collect(outcomes).map(len)
+        deleted = sum(isinstance(outcome, Success) for outcome in outcomes)
+        return (
+            collect(outcomes)
+            .map(len)
+            .alt(lambda error: error.caused_by(None, actor=actor_id, deleted=f"{deleted} of {len(events)} events"))
+        )
 
     def _next(self, key: tuple[str, str]) -> datetime:
         now = datetime.now(UTC).replace(microsecond=0)
@@ -121,18 +133,24 @@ def _payload(entry: dict[str, Any], role: str) -> dict[str, Any]:
 
 
 def _decode(payload: Any) -> Result[StoredMessage | None, ErrorDetail]:
-    if "conversational" in payload:
-        return parse_entry(payload["conversational"].get("content", {}).get("text", ""))
-    match _pair(payload.get("blob")):
-        case [str(text), str()]:
+    match payload:
+        case {"conversational": {"content": {"text": str(text)}}}:
             return parse_entry(text)
-        case _:
-            # Session markers and agent states are blobs too.
-            return Success(None)
+        case {"conversational": _}:
+            return Failure(internal_error(None, entity="Message"))
+        case {"blob": blob}:
+            match _document(blob):
+                case [str(text), str()]:
+                    return parse_entry(text)
+    # Session markers and agent states are blobs too.
+    return Success(None)
 
 
-def _pair(blob: Any) -> Any:
-    return json.loads(blob) if isinstance(blob, str) and blob.startswith("[") and blob.endswith("]") else blob
+def _document(blob: Any) -> Any:
+    """A blob is a document of the service; the framework puts JSON text into it."""
+    if not isinstance(blob, str):
+        return blob
+    return fold(attempt(json.loads, blob, errors=_NO_JSON), success=lambda document: document, failure=lambda _: None)
 
 
 def _is_gone[T](result: Result[T, ErrorDetail]) -> bool:

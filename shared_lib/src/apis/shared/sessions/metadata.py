@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -76,17 +77,22 @@ class SessionService:
                 return Failure(session_not_found(session_id))
             if lookup.own.deleted:
                 return Success(None)
-            return await self._repository.soft_delete(lookup.own, utc_now())
+            return await self._repository.soft_delete(lookup.own, utc_now(), lookup.duplicates)
 
         return await self._retrying(user_id, session_id, attempt_once)
 
     async def bulk_delete(
         self, user_id: str, session_ids: Sequence[str]
     ) -> Result[list[Result[None, ErrorDetail]], ErrorDetail]:
-        """One outcome per id, in order. When all fail for one and the same outage the whole operation fails with it."""
-        outcomes: list[Result[None, ErrorDetail]] = [
-            await self.delete_session(user_id, session_id) for session_id in session_ids
-        ]
+        """One outcome per id, in order; an id that is given twice is deleted twice. When all fail for one and the same
+        outage the whole operation fails with it."""
+
+        async def repeatedly(session_id: str, times: int) -> tuple[str, Iterator[Result[None, ErrorDetail]]]:
+            return session_id, iter([await self.delete_session(user_id, session_id) for _ in range(times)])
+
+        # Different sessions at once: one after the other, a store that hangs would be waited for twenty times.
+        by_id = dict(await asyncio.gather(*(repeatedly(*counted) for counted in Counter(session_ids).items())))
+        outcomes: list[Result[None, ErrorDetail]] = [next(by_id[session_id]) for session_id in session_ids]
         errors = [error for outcome in outcomes if (error := _error_of(outcome)) is not None]
         codes = {error.code for error in errors}
         if len(errors) == len(outcomes) and len(codes) == 1 and codes <= _OUTAGES:

@@ -61,7 +61,7 @@ class SessionRecord(BaseModel):
 
     model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
 
-    session_id: str
+    session_id: Annotated[str, Field(min_length=1)]
     user_id: str
     title: str = ""
     status: SessionStatus = "active"
@@ -117,9 +117,11 @@ class SessionPatch:
 
 @dataclass(frozen=True, slots=True)
 class SessionLookup:
-    """What is known of a session id: the caller's record, and whether somebody else has one."""
+    """What is known of a session id: the caller's record, further ones that the caller has of the same id (older
+    data), and whether somebody else has one."""
 
     own: SessionRecord | None
+    duplicates: tuple[SessionRecord, ...] = ()
     is_foreign: bool = False
 
     @property

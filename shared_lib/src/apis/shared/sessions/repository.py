@@ -1,6 +1,6 @@
 """Where session records are: one interface, a table or local files behind it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -45,8 +45,11 @@ class SessionRepository(Protocol):
         Fails with `conflict` when the record changed or moved since it was read."""
         ...
 
-    async def soft_delete(self, record: SessionRecord, deleted_at: str) -> Result[None, ErrorDetail]:
-        """Hide the session. Fails with `conflict` when the record is not there any more."""
+    async def soft_delete(
+        self, record: SessionRecord, deleted_at: str, duplicates: Sequence[SessionRecord] = ()
+    ) -> Result[None, ErrorDetail]:
+        """Hide the session, and remove further records of its id. Fails with `conflict` when the record is not there
+        any more."""
         ...
 
 
