@@ -1,5 +1,6 @@
 """Exceptions of botocore as failures (contract of the error vocabulary, AWS edge)."""
 
+import re
 from typing import Any
 
 from botocore.exceptions import (
@@ -44,7 +45,8 @@ _NO_OBJECT = frozenset({"NoSuchKey"})
 _TOO_LARGE = frozenset({"ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded"})
 _CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 _CONFLICTING = frozenset({"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"})
-_TOO_LARGE_TEXT = "Item size has exceeded"
+_TOO_LARGE_TEXT = re.compile(r"Item size (to update )?has exceeded")
+_TOO_LARGE_MESSAGE = "The content is too large to be stored."
 
 
 class UnintelligibleAnswer(Exception):  # noqa: N818 - what came, not what went wrong
@@ -101,8 +103,8 @@ def _by_code(code: str, error: ClientError, lost: ErrorDetail) -> ErrorDetail:  
         return LOST_CONDITION.caused_by(error)
     if code in _THROTTLED:
         return service_unavailable(error)
-    if code in _TOO_LARGE or _TOO_LARGE_TEXT in str(error):
-        return bad_request("The content is too large to be stored.").caused_by(error)
+    if code in _TOO_LARGE or _TOO_LARGE_TEXT.search(str(error)):
+        return bad_request(_TOO_LARGE_MESSAGE).caused_by(error)
     if code in _NO_OBJECT or (code == "404" and error.operation_name == "HeadObject"):
         return not_found("The stored object does not exist.").caused_by(error)
     if code in _DOWN or code.startswith("ServiceUnavailable") or status >= 500:
@@ -112,10 +114,12 @@ def _by_code(code: str, error: ClientError, lost: ErrorDetail) -> ErrorDetail:  
 
 def _classify_cancellation(error: ClientError, lost: ErrorDetail) -> ErrorDetail:
     """The reason that decides: a lost condition or conflict says more than the `None` of the other items."""
-    reasons = [reason.get("Code", "None") for reason in error.response.get("CancellationReasons", [])]
-    relevant = [code for code in reasons if code != "None"]
+    reasons = error.response.get("CancellationReasons", [])
+    relevant = [reason.get("Code", "None") for reason in reasons]
     for family in (_CONDITION_FAILED, _CONFLICTING, _TOO_LARGE, _THROTTLED):
         for code in relevant:
             if code in family:
                 return _by_code(code, error, lost)
+    if any(_TOO_LARGE_TEXT.search(reason.get("Message") or "") for reason in reasons):
+        return bad_request(_TOO_LARGE_MESSAGE).caused_by(error)
     return internal_error(error)
