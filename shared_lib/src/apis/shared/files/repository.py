@@ -6,9 +6,9 @@ from functools import cache
 
 from apis.shared.aws.dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
 from apis.shared.aws.s3 import Bucket
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.files.models import FileRecord
-from apis.shared.result import Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
 
 
@@ -27,14 +27,20 @@ class FileRepository:
     @railway
     async def delete_session_files(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
         """Delete objects, records and their share of the quota; how many. All files are attempted; one whose object
-        cannot be deleted keeps its record, so that a repeat finds it."""
+        cannot be deleted keeps its record, so that a repeat finds it. A Failure names the upload ids of those."""
         files = (await self.list_session_files(user_id, session_id)).unwrap()
-        outcomes = await asyncio.gather(*(self.delete(file) for file in files))
-        return collect(outcomes).map(len)
+        outcomes = [_unless_gone(outcome) for outcome in await asyncio.gather(*(self.delete(file) for file in files))]
+        failed = [file.upload_id for file, outcome in zip(files, outcomes, strict=True) if isinstance(outcome, Failure)]
+        return (
+            collect(outcomes)
+            .map(len)
+            .alt(lambda error: error.caused_by(None, failed=f"{len(failed)} of {len(files)}: {' '.join(failed)}"))
+        )
 
     @railway
     async def delete(self, file: FileRecord) -> Result[None, ErrorDetail]:
-        """The object, then record and quota in one transaction."""
+        """The object, then record and quota in one transaction. Fails with `not_found` when the record is gone, so
+        that nothing is subtracted twice."""
         (await Bucket(file.s3_bucket or self._default_bucket).delete(file.s3_key)).unwrap()
         owner = f"USER#{file.user_id}"
         writes: list[tuple[Table, Write]] = [
@@ -42,7 +48,12 @@ class FileRepository:
         ]
         if file.status == "ready":
             writes.append((self._table, _uncount(file)))
-        return (await transact(writes)).bind(lambda _: Success(None))
+        return await transact(writes, lost_condition=not_found("The file does not exist."))
+
+
+def _unless_gone(outcome: Result[None, ErrorDetail]) -> Result[None, ErrorDetail]:
+    """Somebody else has just deleted it: there is nothing left to do."""
+    return outcome.lash(lambda error: Success(None) if error.code is ErrorCode.NOT_FOUND else Failure(error))
 
 
 def _uncount(file: FileRecord) -> Update:
