@@ -54,7 +54,7 @@ async def get_session_metadata(
 @router.put(
     "/sessions/{session_id}/metadata",
     summary="Create or change a session",
-    errors=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
+    errors=(ErrorCode.BAD_REQUEST, ErrorCode.NOT_FOUND, ErrorCode.CONFLICT),
 )
 async def update_session_metadata(
     user: CurrentUser, session_id: SessionId, body: UpdateSessionMetadataRequest

@@ -3,6 +3,7 @@
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     AllowInfNan,
     BaseModel,
     ConfigDict,
@@ -36,6 +37,14 @@ class _WithoutNulls(_Wire):
         """The members as they are declared: the serializer above only leaves some of them out."""
         declared: Any = {name: value for name, value in schema.items() if name != "serialization"}
         return handler(declared)
+
+
+def _storable(value: float | None) -> float | None:
+    """Tables hold numbers between 1E-130 and 1E+126; the published type says only that it is a number."""
+    if value and not 1e-130 <= abs(value) < 1e126:
+        msg = "the number is too large or too small"
+        raise ValueError(msg)
+    return value
 
 
 class SessionPreferencesResponse(_WithoutNulls):
@@ -105,7 +114,7 @@ class UpdateSessionMetadataRequest(_Wire):
     starred: bool | None = None
     tags: list[str] | None = None
     last_model: str | None = None
-    last_temperature: Annotated[float | None, AllowInfNan(allow_inf_nan=False)] = None
+    last_temperature: Annotated[float | None, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)] = None
     enabled_tools: list[str] | None = None
     selected_prompt_id: str | None = None
     custom_prompt_text: str | None = None

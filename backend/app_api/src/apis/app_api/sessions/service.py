@@ -138,7 +138,7 @@ async def _logged(work: Awaitable[Result[int, ErrorDetail]], session_id: str) ->
 def _log(error: ErrorDetail, session_id: str) -> ErrorDetail:
     logger.error(
         "a deleted session could not be cleaned up",
-        extra={"session_id": session_id, "code": error.code.value, **error.context},
+        extra={"session_id": session_id, "code": error.code.value, "context": error.context},
     )
     return error
 

@@ -2,14 +2,20 @@
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
+
+from pydantic import ValidationError
 
 from apis.app_api.sessions.schemas import Citation, MessageContent, MessageResponse
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.models import ContentBlock, StoredMessage
 
+_CORRUPT = internal_error(None, entity="Message")
+_UNREADABLE = ErrorTable.of(
+    (AttributeError, lambda _: _CORRUPT), (TypeError, lambda _: _CORRUPT), (ValidationError, lambda _: _CORRUPT)
+)
 _MEDIA_DEFAULTS = {"image": {"format": "png"}, "document": {"format": "txt", "name": "document"}}
 
 
@@ -17,15 +23,18 @@ _MEDIA_DEFAULTS = {"image": {"format": "png"}, "document": {"format": "txt", "na
 def message_response(
     session_id: str, index: int, stored: StoredMessage, cost: Mapping[str, Any] | None
 ) -> Result[MessageResponse, ErrorDetail]:
-    """`cost` is the body of the message's cost record. Fails with `internal_error` for a citation that is none."""
+    """`cost` is the body of the message's cost record. Fails with `internal_error` for a content block or a citation
+    that is none."""
     is_costed = cost is not None and stored.message["role"] == "assistant"
     body = cost if cost is not None and is_costed else {}
     citations = _citations(body.get("citations")).unwrap()
+    shown = (block for block in stored.message["content"] if "cachePoint" not in block)
+    content = collect(attempt(content_block, block, errors=_UNREADABLE) for block in shown)
     return Success(
         MessageResponse(
             id=f"msg-{session_id}-{index}",
             role=stored.message["role"],
-            content=[content_block(block) for block in stored.message["content"] if "cachePoint" not in block],
+            content=content.alt(ErrorDetail.without_cause).unwrap(),
             created_at=stored.created_at,
             metadata={name: _without_nulls(value) for name, value in body.items() if name != "citations"}
             if is_costed
@@ -88,9 +97,9 @@ def _without_nulls(value: Any) -> Any:
 
 
 def _citations(stored: Any) -> Result[list[Citation], ErrorDetail]:
-    if not isinstance(stored, Sequence) or isinstance(stored, str):
+    if stored is None:
         return Success([])
-    if not all(isinstance(citation, Mapping) for citation in stored):
+    if not isinstance(stored, list) or not all(isinstance(citation, Mapping) for citation in stored):
         return Failure(internal_error(None, entity="Citation"))
     names = ("assistantId", "documentId", "fileName", "text")
     return Success(
