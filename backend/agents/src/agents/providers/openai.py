@@ -48,12 +48,17 @@ class _Model(OpenAIModel):
 
     async def stream(self, *args: Any, **kwargs: Any) -> AsyncGenerator[StreamEvent]:
         self._open = False
+        unconfirmed: StreamEvent | None = None
         async with aclosing(super().stream(*args, **kwargs)) as chunks:
             async for chunk in chunks:
-                if "metadata" in chunk:
-                    self._open = False
+                if self._open and "messageStop" in chunk:
+                    unconfirmed = chunk
+                    continue
+                if unconfirmed is not None:
+                    yield unconfirmed
+                    unconfirmed = None
                 yield chunk
-        if self._open:
+        if unconfirmed is not None:
             raise CutStream
 
 
