@@ -1,13 +1,16 @@
 """The embedded AWS endpoint holds what the one definition says."""
 
 import json
+import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
+from mypy_boto3_dynamodb import DynamoDBClient
 
 from devstack.aws import EmbeddedAws, create_resources, dynamodb_client, embedded_aws
 from devstack.model import LOCAL_MODEL, Model
@@ -129,3 +132,85 @@ def test_the_seeded_model_is_enabled_for_developers_and_has_prices(aws: Embedded
     assert item["availableToRoles"] == {"L": [{"S": "Developer"}]}
     assert float(item["inputPricePerMillionTokens"]["N"]) > 0
     assert float(item["outputPricePerMillionTokens"]["N"]) > 0
+
+
+def transact(client: DynamoDBClient, table: str, *actions: dict[str, Any]) -> None:
+    client.transact_write_items(
+        TransactItems=[{kind: {"TableName": table, **body}} for action in actions for kind, body in action.items()]  # type: ignore[misc]  # the kind is a variable
+    )
+
+
+def key(name: str) -> dict[str, Any]:
+    return {"PK": {"S": "atomic"}, "SK": {"S": name}}
+
+
+def test_a_failed_transaction_leaves_no_trace(aws: EmbeddedAws, variables: dict[str, str]) -> None:
+    table = variables["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]
+    client = dynamodb_client(aws.endpoint)
+    for name in ("changed", "removed"):
+        client.put_item(TableName=table, Item={**key(name), "n": {"N": "1"}})
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        transact(
+            client,
+            table,
+            {
+                "Update": {
+                    "Key": key("changed"),
+                    "UpdateExpression": "SET n = n + :one",
+                    "ExpressionAttributeValues": {":one": {"N": "1"}},
+                }
+            },
+            {"Delete": {"Key": key("removed")}},
+            {"Put": {"Item": key("new")}},
+            {"ConditionCheck": {"Key": key("absent"), "ConditionExpression": "attribute_exists(PK)"}},
+        )
+    for name in ("changed", "removed"):
+        assert client.get_item(TableName=table, Key=key(name))["Item"]["n"] == {"N": "1"}
+    assert "Item" not in client.get_item(TableName=table, Key=key("new"))
+
+
+def test_no_write_is_lost_to_a_transaction_that_fails_meanwhile(aws: EmbeddedAws, variables: dict[str, str]) -> None:
+    table = variables["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]
+    client = dynamodb_client(aws.endpoint)
+
+    for number in range(300):  # enough for a transaction to take a while
+        client.put_item(TableName=table, Item=key(f"other-{number}"))
+
+    def fail(_: int) -> None:
+        with pytest.raises(client.exceptions.TransactionCanceledException):
+            transact(
+                client,
+                table,
+                {"Put": {"Item": key("never")}},
+                {"ConditionCheck": {"Key": key("absent"), "ConditionExpression": "attribute_exists(PK)"}},
+            )
+
+    def count(_: int) -> None:
+        client.update_item(
+            TableName=table,
+            Key=key("counter"),
+            UpdateExpression="ADD n :one",
+            ExpressionAttributeValues={":one": {"N": "1"}},
+        )
+
+    with ThreadPoolExecutor(8) as pool:
+        outcomes = [pool.submit(work, turn) for turn in range(40) for work in (fail, count)]
+        for outcome in outcomes:
+            outcome.result()
+    assert client.get_item(TableName=table, Key=key("counter"))["Item"]["n"] == {"N": "40"}
+
+
+def test_transactions_do_not_fill_the_memory() -> None:
+    with embedded_aws() as aws:
+        table = create_resources(aws.endpoint)["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]
+        client = dynamodb_client(aws.endpoint)
+        before = resident_megabytes(aws)
+        for number in range(600):
+            transact(client, table, {"Put": {"Item": key(str(number))}})
+        assert resident_megabytes(aws) - before < 40
+
+
+def resident_megabytes(aws: EmbeddedAws) -> int:
+    status = Path(f"/proc/{aws.process.pid}/status").read_text()
+    (kilobytes,) = re.findall(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(kilobytes) // 1024

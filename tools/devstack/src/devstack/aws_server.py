@@ -17,12 +17,16 @@ def main() -> None:
     os.environ["MOTO_PORT"] = str(port)
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - lazy: it reads MOTO_PORT at import
+    # Lazy: moto reads MOTO_PORT at import.
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
         DomainDispatcherApplication,
         MotoRequestHandler,
         create_backend_app,
     )
 
+    from devstack import moto_dynamodb  # noqa: PLC0415
+
+    moto_dynamodb.install()
     application = DomainDispatcherApplication(create_backend_app)
     run_simple(LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler)
 
