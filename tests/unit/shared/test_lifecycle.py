@@ -12,10 +12,10 @@ def test_every_listener_is_called_once() -> None:
     unsubscribe = shutdown.subscribe(lambda: calls.append("b"))
     shutdown.subscribe(lambda: calls.append("c"))
     unsubscribe()
-    assert not shutdown.is_stopping
+    states = [shutdown.is_stopping]
     shutdown.begin()
     shutdown.begin()
-    assert shutdown.is_stopping
+    assert [*states, shutdown.is_stopping] == [False, True]
     assert sorted(calls) == ["a", "c"]
 
 
@@ -28,7 +28,12 @@ def test_a_late_listener_is_called_at_once() -> None:
 
 def test_a_listener_may_unsubscribe_while_it_is_called() -> None:
     shutdown, calls = Shutdown(), []
-    unsubscribe = shutdown.subscribe(lambda: (calls.append("a"), unsubscribe())[0])
+
+    def once() -> None:
+        calls.append("a")
+        unsubscribe()
+
+    unsubscribe = shutdown.subscribe(once)
     shutdown.subscribe(lambda: calls.append("b"))
     shutdown.begin()
     assert sorted(calls) == ["a", "b"]

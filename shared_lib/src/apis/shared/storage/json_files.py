@@ -5,6 +5,7 @@ worker threads. An `OSError` is `service_unavailable`, a file that is not JSON i
 """
 
 import asyncio
+import fnmatch
 import json
 import os
 import re
@@ -14,15 +15,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from apis.shared.errors import ErrorDetail, internal_error, service_unavailable
-from apis.shared.result import ErrorTable, Result, attempt
+from apis.shared.errors import ErrorDetail, internal_error, not_found, service_unavailable
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
 
 type Json = Any  # Any: a JSON document; callers parse it into a record
 type JsonObject = dict[str, Json]
 
 SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
-_READ_ERRORS = ErrorTable.of((OSError, service_unavailable), (ValueError, lambda _: internal_error(None)))
+_ERRORS = ErrorTable.of((OSError, service_unavailable), (ValueError, lambda _: internal_error(None)))
+# A file that another request deletes meanwhile is absent; one that may not be read is not.
+_ABSENT = not_found("The file does not exist.")
+_READ_ERRORS = ErrorTable.of((FileNotFoundError, lambda _: _ABSENT)) + _ERRORS
 _locks: "weakref.WeakValueDictionary[Path, asyncio.Lock]" = weakref.WeakValueDictionary()
 
 
@@ -33,14 +37,13 @@ def is_safe_id(value: str) -> bool:
 
 async def read_json(path: Path) -> Result[Json | None, ErrorDetail]:
     """The document, or None when the file does not exist."""
-    result = await asyncio.to_thread(attempt, _read, path, errors=_READ_ERRORS)
-    return result.alt(lambda error: error.caused_by(error.cause, file=path.name))
+    return await asyncio.to_thread(_read, path)
 
 
 async def write_json(path: Path, document: Json) -> Result[None, ErrorDetail]:
     """Replace the file; missing folders are made."""
     async with _lock_of(path):
-        return await asyncio.to_thread(attempt, _replace, path, document, errors=_READ_ERRORS)
+        return await asyncio.to_thread(attempt, _replace, path, document, errors=_ERRORS)
 
 
 async def update_json(
@@ -54,7 +57,7 @@ async def update_json(
 
 async def list_folder(path: Path, pattern: str) -> Result[list[Path], ErrorDetail]:
     """The matching entries sorted by name; an absent folder is empty."""
-    return await asyncio.to_thread(attempt, _list, path, pattern, errors=_READ_ERRORS)
+    return await asyncio.to_thread(attempt, _list, path, pattern, errors=_ERRORS)
 
 
 def _lock_of(path: Path) -> asyncio.Lock:
@@ -64,9 +67,14 @@ def _lock_of(path: Path) -> asyncio.Lock:
     return lock
 
 
-def _read(path: Path) -> Json | None:
-    if not path.exists():
-        return None
+def _read(path: Path) -> Result[Json | None, ErrorDetail]:
+    def present_or_none(error: ErrorDetail) -> Result[Json | None, ErrorDetail]:
+        return Success(None) if error == _ABSENT else Failure(error.caused_by(None, file=path.name))
+
+    return attempt(_load, path, errors=_READ_ERRORS).lash(present_or_none)
+
+
+def _load(path: Path) -> Json:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
@@ -85,10 +93,14 @@ def _update(
     path: Path, change: Callable[[JsonObject | None], Result[JsonObject, ErrorDetail]]
 ) -> Result[JsonObject, ErrorDetail]:
     def replaced(document: JsonObject) -> Result[JsonObject, ErrorDetail]:
-        return attempt(_replace, path, document, errors=_READ_ERRORS).map(lambda _: document)
+        return attempt(_replace, path, document, errors=_ERRORS).map(lambda _: document)
 
-    return attempt(_read, path, errors=_READ_ERRORS).bind(change).bind(replaced)
+    return _read(path).bind(change).bind(replaced)
 
 
 def _list(path: Path, pattern: str) -> list[Path]:
-    return sorted(path.glob(pattern)) if path.is_dir() else []
+    if not path.exists():
+        return []
+    # Path.glob takes a folder that it may not read for an empty one.
+    with os.scandir(path) as entries:
+        return sorted(path / entry.name for entry in entries if fnmatch.fnmatchcase(entry.name, pattern))
