@@ -1,0 +1,99 @@
+"""The body of a cost record, as stored and as shown."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+from apis.shared.costs.models import (
+    CostRecord,
+    LatencyMetrics,
+    PricingSnapshot,
+    StoredCitation,
+    TokenUsage,
+    iso_timestamp,
+)
+from apis.shared.costs.service import AssistantMessageUsage
+
+MOMENT = datetime(2025, 1, 15, 10, 30, 45, 123456, UTC)
+
+
+def test_a_complete_record() -> None:
+    usage = AssistantMessageUsage(
+        message_index=1,
+        model_id="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+        provider="bedrock",
+        usage=TokenUsage(
+            input_tokens=1000,
+            output_tokens=500,
+            total_tokens=1500,
+            cache_read_input_tokens=200,
+            cache_write_input_tokens=100,
+        ),
+        latency=LatencyMetrics(time_to_first_token=250, end_to_end_latency=1500),
+        timestamp=MOMENT,
+        pricing=PricingSnapshot(
+            input_price_per_mtok=3,
+            output_price_per_mtok=15,
+            cache_write_price_per_mtok=3.75,
+            cache_read_price_per_mtok=0.3,
+            snapshot_at="2025-01-15T10:30:45Z",
+        ),
+        citations=[StoredCitation(assistant_id="AST-1", document_id="DOC-1", file_name="a.pdf", text="hello")],
+    )
+    assert usage.to_record("000000001", "abc").body() == {
+        "latency": {"timeToFirstToken": 250, "endToEndLatency": 1500},
+        "tokenUsage": {
+            "inputTokens": 1000,
+            "outputTokens": 500,
+            "totalTokens": 1500,
+            "cacheReadInputTokens": 200,
+            "cacheWriteInputTokens": 100,
+        },
+        "modelInfo": {
+            "modelId": "us.anthropic.claude-sonnet-4-5-20250929-v1:0",
+            "modelName": "Claude Sonnet 4.5",
+            "modelVersion": "v1",
+            "provider": "bedrock",
+            "pricingSnapshot": {
+                "inputPricePerMtok": 3.0,
+                "outputPricePerMtok": 15.0,
+                "cacheWritePricePerMtok": 3.75,
+                "cacheReadPricePerMtok": 0.3,
+                "currency": "USD",
+                "snapshotAt": "2025-01-15T10:30:45Z",
+            },
+        },
+        "attribution": {
+            "userId": "000000001",
+            "sessionId": "abc",
+            "timestamp": "2025-01-15T10:30:45.123456+00:00",
+        },
+        "cost": 0.010935,
+        "citations": [{"assistantId": "AST-1", "documentId": "DOC-1", "fileName": "a.pdf", "text": "hello"}],
+    }
+
+
+def test_what_is_unknown_is_left_out() -> None:
+    bare = AssistantMessageUsage(
+        message_index=1, model_id="gpt-x", provider="openai", usage=None, latency=LatencyMetrics(), timestamp=MOMENT
+    )
+    record = bare.to_record("u", "s")
+    assert record.body() == {
+        "latency": {"timeToFirstToken": 0, "endToEndLatency": 0},
+        "modelInfo": {"modelId": "gpt-x", "modelName": "gpt-x", "provider": "openai"},
+        "attribution": {"userId": "u", "sessionId": "s", "timestamp": "2025-01-15T10:30:45.123456+00:00"},
+    }
+    assert CostRecord.model_validate(record.body()) == record
+
+
+def test_cache_counters_only_if_reported() -> None:
+    assert TokenUsage(input_tokens=1).model_dump(by_alias=True, exclude_none=True) == {
+        "inputTokens": 1,
+        "outputTokens": 0,
+        "totalTokens": 0,
+    }
+
+
+def test_timestamps_are_utc_with_microseconds() -> None:
+    assert iso_timestamp(datetime(2025, 1, 15, 10, 30, 45, tzinfo=UTC)) == "2025-01-15T10:30:45.000000+00:00"
+    # The day and month of the totals are cut from this text.
+    late_in_boise = datetime(2024, 12, 31, 22, tzinfo=timezone(timedelta(hours=-7)))
+    assert iso_timestamp(late_in_boise) == "2025-01-01T05:00:00.000000+00:00"
