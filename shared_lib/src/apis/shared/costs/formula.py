@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from apis.shared.costs.models import PricingSnapshot, TokenUsage
 
+_CENT = Decimal("0.01")
 _MODEL_NAMES = (
     ("claude-sonnet-4-5", "Claude Sonnet 4.5"),
     ("claude-opus-4", "Claude Opus 4"),
@@ -53,7 +54,8 @@ def sanitize_model_id(model_id: str) -> str:
 def cents_key(total_cost: Decimal | int | float) -> str:
     """`COST#` and the cents, truncated, in 15 digits: 125.505 -> COST#000000000012550."""
     exact = Decimal(repr(total_cost)) if isinstance(total_cost, float) else Decimal(total_cost)
-    return f"COST#{int(exact * 100):015d}"
+    # A product would be rounded to 28 digits; a stored total may have 38.
+    return f"COST#{int(exact // _CENT):015d}"
 
 
 def model_name(model_id: str) -> str:
