@@ -93,7 +93,9 @@ class Deployment:
             return Answer(200, response.headers, {}, events)
 
     @asynccontextmanager
-    async def chatting(self, session_id: str, message: str = "hi", **members: Any) -> AsyncIterator[AsyncIterator[Event]]:
+    async def chatting(
+        self, session_id: str, message: str = "hi", **members: Any
+    ) -> AsyncIterator[AsyncIterator[Event]]:
         """The events as they come; leaving the block is the client hanging up."""
         async with self.inference.stream("POST", "/invocations", json=_body(session_id, message, members)) as response:
             assert response.status_code == 200, await response.aread()
@@ -206,9 +208,7 @@ async def running_deployment(
     """With sessions in tables and AgentCore Memory, or in files below `root`."""
     variables, proxy, direct = aws
     local = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "AGENTCORE")
-    storage = {
-        name: value for name, value in variables.items() if in_tables or not name.startswith(local)
-    }
+    storage = {name: value for name, value in variables.items() if in_tables or not name.startswith(local)}
     environment = {
         **storage,
         **DEVELOPMENT,

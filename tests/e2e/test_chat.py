@@ -103,9 +103,7 @@ async def test_a_second_turn_counts_only_itself_and_shows_the_model_the_first(
 
 async def test_a_turn_with_a_tool(deployment: Deployment, model: ModelServer, session_id: str) -> None:
     call = ("tooluse_1", "calculator", {"expression": "2+2"})
-    model.script(
-        tool_call(call, text="Let me compute.", counted=usage(20, 7)), answer("It is 4", counted=usage(40, 9))
-    )
+    model.script(tool_call(call, text="Let me compute.", counted=usage(20, 7)), answer("It is 4", counted=usage(40, 9)))
 
     turn = await deployment.chat(session_id, "what is 2+2?", enabled_tools=["calculator"])
 

@@ -252,8 +252,9 @@ async def test_a_message_that_cannot_be_stored_ends_the_turn(
 async def test_the_service_answers_while_turns_hang(tables: Deployment, model: ModelServer, session_id: str) -> None:
     model.script(*[steps({"text": "a"}, {"hang": True})] * 3)
     hanging = [asyncio.create_task(tables.chat(f"{session_id}-{number}")) for number in range(3)]
-    while len(model.calls) < 3:
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(10):
+        while len(model.calls) < 3:
+            await asyncio.sleep(0.01)
     async with asyncio.timeout(1):
         assert (await tables.inference.get("/ping")).status_code == 200
     for task in hanging:

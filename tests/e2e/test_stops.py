@@ -1,0 +1,153 @@
+"""The client hangs up, or sends twice."""
+
+import asyncio
+import time
+from contextlib import aclosing
+
+import pytest
+
+from tests.e2e.deployment import Deployment
+from tests.support.model_server import ModelServer, answer, tool_call, usage
+
+STOPPED = "Session stopped by user"
+HANGING = {"steps": [{"text": "abc"}, {"hang": True}]}
+
+
+async def hang_up_after(deployment: Deployment, session_id: str, event: str, **members: object) -> None:
+    async with deployment.chatting(session_id, **members) as events:
+        async for name, _ in events:
+            if name == event:
+                return
+
+
+async def settled(deployment: Deployment, session_id: str, messages: int) -> list[tuple[str, list[object]]]:
+    """The conversation once it has this many messages; an aborted turn may take five seconds."""
+    async with asyncio.timeout(6):
+        while len(stored := await deployment.conversation(session_id)) < messages:
+            await asyncio.sleep(0.05)
+    return stored
+
+
+async def test_what_was_said_until_the_client_hung_up_is_stored(
+    deployment: Deployment, model: ModelServer, session_id: str
+) -> None:
+    model.script(HANGING)
+
+    await hang_up_after(deployment, session_id, "content_block_delta")
+
+    assert await settled(deployment, session_id, 2) == [("user", ["hi"]), ("assistant", ["abc", STOPPED])]
+    async with asyncio.timeout(5):
+        while not model.requests[0].hung_up:
+            await asyncio.sleep(0.02)
+    assert (await deployment.session(session_id))["messageCount"] == 1
+
+    model.reset()
+    model.script(tool_call(("t1", "calculator", {"expression": "6*7"})), answer("42."))
+    turn = await deployment.chat(session_id, "compute", enabled_tools=["calculator"])
+    (result,) = turn.of("tool_result")
+    assert result["tool_result"]["content"] == [{"text": "Result: 42"}]
+    stored = await deployment.messages(session_id)
+    assert [message["role"] for message in stored] == ["user", "assistant"] * 3
+    assert [message.get("metadata") is not None for message in stored] == [False, False, False, True, False, True]
+
+
+async def test_hanging_up_before_the_first_word(tables: Deployment, model: ModelServer, session_id: str) -> None:
+    model.script({"steps": [{"hang": True}]})
+    running = asyncio.create_task(tables.chat(session_id))
+    async with asyncio.timeout(10):
+        while not model.requests:
+            await asyncio.sleep(0.01)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert await settled(tables, session_id, 2) == [("user", ["hi"]), ("assistant", [STOPPED])]
+    assert (await tables.chat(session_id, "again")).shown[0].text == "Hello world."
+
+
+async def test_hanging_up_after_a_tool_bills_what_was_used(
+    tables: Deployment, model: ModelServer, session_id: str
+) -> None:
+    model.script(tool_call(("t1", "calculator", {"expression": "6*7"}), counted=usage(20, 7)), HANGING)
+    async with tables.chatting(session_id, enabled_tools=["calculator"]) as events:
+        async for name, data in events:
+            if name == "content_block_delta" and data.get("text") == "abc":
+                break
+    stored = await settled(tables, session_id, 4)
+    assert stored[3] == ("assistant", ["abc", STOPPED])
+    async with asyncio.timeout(5):
+        while not (records := tables.stored(session_id, "C#")):
+            await asyncio.sleep(0.05)
+    assert [(record["messageId"], record["tokenUsage"]["inputTokens"]) for record in records] == [(1, 20)]
+    model.reset()
+    await tables.chat(session_id, "again")
+    roles = [message["role"] for message in model.calls[0]["messages"]]
+    assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
+
+
+async def test_hanging_up_during_a_tool_starts_no_other(
+    tables: Deployment, model: ModelServer, session_id: str
+) -> None:
+    slow = "integrate(" + "sin(x)*" * 3 + "1)"
+    hard = {"expression": "exp(sin(x)**3)*cos(x**2)*log(x+sqrt(x))/(1+x**5)", "mode": "integrate"}
+    model.script(tool_call(("t1", "calculator", hard), ("t2", "calculator", {"expression": slow})))
+    async with tables.chatting(session_id, enabled_tools=["calculator"]) as events:
+        async for name, _ in events:
+            if name == "message_stop":
+                break
+        await asyncio.sleep(0.2)
+    stored = await tables.messages(session_id) if await settled(tables, session_id, 4) else []
+    results = [block["toolResult"] for block in stored[2]["content"]]
+    assert [(one["toolUseId"], one["status"], one["content"]) for one in results] == [
+        ("t1", "error", [{"text": STOPPED}]),
+        ("t2", "error", [{"text": STOPPED}]),
+    ]
+    assert stored[3]["content"] == [{"type": "text", "text": STOPPED}]
+
+
+async def test_the_same_message_again_waits_for_the_aborted_turn(
+    tables: Deployment, model: ModelServer, session_id: str
+) -> None:
+    """What a browser does whose page was hidden and becomes visible again."""
+    model.script(HANGING, answer("Here."))
+    await hang_up_after(tables, session_id, "content_block_delta")
+    turn = await tables.chat(session_id)
+    assert turn.shown[0].text == "Here."
+    assert await tables.conversation(session_id) == [
+        ("user", ["hi"]),
+        ("assistant", ["abc", STOPPED]),
+        ("user", ["hi"]),
+        ("assistant", ["Here."]),
+    ]
+
+
+async def test_a_session_runs_one_turn_at_a_time(deployment: Deployment, model: ModelServer, session_id: str) -> None:
+    model.script({"steps": [{"text": "One."}, {"pause_ms": 1500}, *answer()["steps"]]})
+    async with deployment.chatting(session_id) as events, aclosing(events) as running:  # type: ignore[type-var]  # a generator
+        async for name, _ in running:
+            if name == "content_block_delta":
+                break
+        started = time.monotonic()
+        refused = await deployment.chat(session_id, "second")
+        assert (refused.status, refused.body["code"]) == (409, "conflict")
+        assert time.monotonic() - started < 1.4
+        assert (await deployment.chat(f"{session_id}-other", "hi")).shown[0].text == "Hello world."
+        assert [name async for name, _ in running][-1] == "done"
+    assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", ["One."])]
+
+
+async def test_of_two_at_once_one_answers(tables: Deployment, model: ModelServer, session_id: str) -> None:
+    model.script({"steps": [{"pause_ms": 1000}, *answer("One.")["steps"]]})
+    turns = await asyncio.gather(tables.chat(session_id, "a"), tables.chat(session_id, "b"))
+    assert sorted(turn.status for turn in turns) == [200, 409]
+    assert len(model.calls) == 1
+    assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]
+
+
+@pytest.mark.parametrize("clients", [8])
+async def test_many_sessions_answer_at_once(
+    tables: Deployment, model: ModelServer, session_id: str, clients: int
+) -> None:
+    model.script(*[{"steps": [{"text": "a"}, {"pause_ms": 500}, *answer("b")["steps"]]}] * clients)
+    turns = await asyncio.gather(*(tables.chat(f"{session_id}-{number}", str(number)) for number in range(clients)))
+    assert [turn.shown[0].text for turn in turns] == ["ab"] * clients
+    for number in range(clients):
+        assert await tables.conversation(f"{session_id}-{number}") == [("user", [str(number)]), ("assistant", ["ab"])]
