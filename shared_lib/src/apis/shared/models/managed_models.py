@@ -6,11 +6,11 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat, ValidationError
 from pydantic.alias_generators import to_camel
 
 from apis.shared.auth.models import User
-from apis.shared.aws.dynamodb import Condition, Query, Table, parse_as
+from apis.shared.aws.dynamodb import Condition, Item, Query, Table, parse_as
 from apis.shared.costs.models import PricingSnapshot
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.rbac.models import UserEffectivePermissions
@@ -46,10 +46,10 @@ class ManagedModel(BaseModel):
     allowed_app_roles: Texts = []
     available_to_roles: Texts = []
     enabled: bool = True
-    input_price_per_million_tokens: float
-    output_price_per_million_tokens: float
-    cache_write_price_per_million_tokens: float | None = None
-    cache_read_price_per_million_tokens: float | None = None
+    input_price_per_million_tokens: FiniteFloat
+    output_price_per_million_tokens: FiniteFloat
+    cache_write_price_per_million_tokens: FiniteFloat | None = None
+    cache_read_price_per_million_tokens: FiniteFloat | None = None
     is_reasoning_model: bool = False
     knowledge_cutoff_date: str | None = None
     # An entry written before the flag existed supports caching.
@@ -59,8 +59,14 @@ class ManagedModel(BaseModel):
 
 
 class ManagedModelRepository(Protocol):
+    """A model that cannot be read is `internal_error` with its record key in the metadata, never left out."""
+
     async def find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
         """The first model with this provider-side id, enabled or not; None for an id that nobody manages."""
+        ...
+
+    async def list_all(self) -> Result[list[ManagedModel], ErrorDetail]:
+        """Every model. Reads the whole store: for listings, never per message."""
         ...
 
 
@@ -71,30 +77,50 @@ class DynamoManagedModels:
     @railway
     async def find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
         page = await self._table.query_page(
-            Query(Condition("GSI1PK = :model", values={":model": f"MODEL#{model_id}"}), index="ModelIdIndex")
+            Query(Condition("GSI1PK = :model", values={":model": f"MODEL#{model_id}"}), index="ModelIdIndex", limit=1)
         )
         items = page.unwrap().items
-        return parse_as(ManagedModel, items[0]) if items else Success(None)
+        return _stored(items[0]) if items else Success(None)
+
+    async def list_all(self) -> Result[list[ManagedModel], ErrorDetail]:
+        return (await self._table.scan_all("MODEL#")).bind(lambda items: collect(_stored(item) for item in items))
 
 
 class LocalManagedModels:
-    """One JSON file per model."""
+    """One JSON file per model; without the folder there are none."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @railway
     async def find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
+        return (await self.list_all()).map(
+            lambda models: next((model for model in models if model.model_id == model_id), None)
+        )
+
+    @railway
+    async def list_all(self) -> Result[list[ManagedModel], ErrorDetail]:
         paths = (await list_folder(self._folder, "*.json")).unwrap()
-        documents = collect(await asyncio.gather(*(read_json(path) for path in paths))).unwrap()
-        models = collect(_parse(path, document) for path, document in zip(paths, documents, strict=True)).unwrap()
-        return Success(next((model for model in models if model.model_id == model_id), None))
+        return collect(await asyncio.gather(*(_read(path) for path in paths)))
 
 
-def _parse(path: Path, document: Any) -> Result[ManagedModel, ErrorDetail]:
+async def _read(path: Path) -> Result[ManagedModel, ErrorDetail]:
+    document = await read_json(path)
+    return document.bind(lambda content: _from_file(path, content)).alt(lambda error: _naming(path.stem, error))
+
+
+def _stored(item: Item) -> Result[ManagedModel, ErrorDetail]:
+    return parse_as(ManagedModel, item).alt(lambda error: _naming(str(item["PK"]), error))
+
+
+def _from_file(path: Path, document: Any) -> Result[ManagedModel, ErrorDetail]:
     corrupt = internal_error(None, entity="ManagedModel", file=path.name)
     errors = ErrorTable.of((ValidationError, lambda _: corrupt))
+    # The exception quotes the content, which must not reach the log.
     return attempt(ManagedModel.model_validate, document, errors=errors).alt(ErrorDetail.without_cause)
+
+
+def _naming(key: str, error: ErrorDetail) -> ErrorDetail:
+    return error.model_copy(update={"metadata": {"key": key}})
 
 
 def pricing_snapshot(model: ManagedModel, now: datetime) -> PricingSnapshot:
