@@ -158,11 +158,13 @@ class ModelServer:
         stream = _STREAMS[_provider(request.path)](writer)
         leaving = asyncio.ensure_future(_departure(reader))
         writing = asyncio.ensure_future(stream.write(reply["steps"]))
-        await asyncio.wait((leaving, writing), return_when=asyncio.FIRST_COMPLETED)
-        request.hung_up = not writing.done()
-        leaving.cancel()
-        writing.cancel()
-        await asyncio.gather(leaving, writing, return_exceptions=True)
+        try:
+            await asyncio.wait((leaving, writing), return_when=asyncio.FIRST_COMPLETED)
+            request.hung_up = not writing.done()
+        finally:
+            leaving.cancel()
+            writing.cancel()
+            await asyncio.gather(leaving, writing, return_exceptions=True)
         request.finished = not request.hung_up
         return request.finished and not writer.is_closing()
 

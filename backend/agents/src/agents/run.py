@@ -60,13 +60,6 @@ class Progress:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self.appended: list[Message] = []
-        """The messages that are stored, the user's first."""
-
-    @property
-    def accepted(self) -> bool:
-        """Whether the user's message is stored."""
-        return bool(self.appended)
 
     @property
     def calls(self) -> list[CallRecord]:

@@ -1,6 +1,7 @@
 """OpenAI, and any server that speaks its chat completions (`OPENAI_BASE_URL`)."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from functools import cache
 from typing import Any
@@ -23,6 +24,8 @@ from agents.providers.framework import retry_after
 from apis.shared.errors import service_unavailable, timed_out
 from apis.shared.result import ErrorTable
 from apis.shared.settings import ModelSettings, settings
+
+LAST_BYTES_SECONDS = 0.1
 
 ERRORS = ErrorTable.of(
     (openai.APITimeoutError, lambda e: described(e, timed_out())),
@@ -70,13 +73,52 @@ def build(config: ModelConfig, key: str) -> OpenAIModel:
     return _Model(client=client, model_id=config.model_id, params=params)
 
 
+class _ReadToTheEnd(httpx.AsyncByteStream):
+    """A response whose last bytes are read with the end of its events.
+
+    The library stops at `[DONE]`. A response with anything left, if only the end of its transfer, costs its connection,
+    and the next call of the model a new one with its handshakes.
+    """
+
+    def __init__(self, stream: httpx.AsyncByteStream) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        rest = aiter(self._stream)
+        async for chunk in rest:
+            if b"data: [DONE]" in chunk:
+                reading = asyncio.ensure_future(_exhaust(rest))
+                await asyncio.wait((reading,), timeout=LAST_BYTES_SECONDS)
+                reading.cancel()
+                await asyncio.wait((reading,))
+                yield chunk
+                return
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
+
+
+async def _exhaust(rest: AsyncIterator[bytes]) -> None:
+    async for _ in rest:
+        pass
+
+
+class _HttpClient(httpx.AsyncClient):
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        response = await super().send(request, **options)
+        if not response.is_stream_consumed and isinstance(response.stream, httpx.AsyncByteStream):
+            response.stream = _ReadToTheEnd(response.stream)
+        return response
+
+
 @cache
 def _client(key: str, base_url: str | None) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(
         api_key=key,
         base_url=base_url,
         max_retries=0,
-        http_client=httpx.AsyncClient(
+        http_client=_HttpClient(
             timeout=httpx.Timeout(READ_TIMEOUT_SECONDS, connect=CONNECT_TIMEOUT_SECONDS),
             limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=50),
             follow_redirects=True,

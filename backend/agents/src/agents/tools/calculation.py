@@ -111,7 +111,8 @@ def _write(sympy: Any, value: Expression, precision: int, scientific: bool, forc
             return str(value)
         number = sympy.N(value, precision)
         if scientific and number.is_real:
-            return f"{float(number):.{precision}e}"
+            # More digits than are shown: the last of a sympy number is not rounded to the nearest.
+            return f"{float(sympy.N(value, precision + 15)):.{precision}e}"
         if force_numeric or value.is_infinite or value.has(sympy.Float) or value.is_Rational:
             return _without_trailing_zeros(str(number))
         return f"{value} = {_without_trailing_zeros(str(number))}"

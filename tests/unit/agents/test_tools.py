@@ -1,0 +1,197 @@
+import json
+import os
+import threading
+import time
+from typing import Any
+
+import pytest
+
+from agents.tools import browser
+from agents.tools.calculator import calculator
+from agents.tools.visualization import create_visualization
+
+
+def text(result: dict[str, Any]) -> str:
+    (block,) = result["content"]
+    shown: str = block["text"]
+    return shown
+
+
+def calculated(expression: str, **options: Any) -> str:
+    result = calculator(expression, **options)
+    assert result["status"] == "success", result
+    return text(result).removeprefix("Result: ")
+
+
+@pytest.mark.parametrize(
+    ("expression", "options", "value"),
+    [
+        ("2+2", {}, "4"),
+        ("2 * (3 + 4) ^ 2", {}, "98"),
+        ("7 % 4 + 9 // 2", {}, "7"),
+        ("-2**2", {}, "-4"),
+        ("0.1 + 0.2", {}, "0.3"),
+        ("1/3", {}, "0.3333333333"),
+        ("1/3", {"precision": 3}, "0.333"),
+        ("sqrt(2)", {}, "sqrt(2) = 1.414213562"),
+        ("pi", {"force_numeric": True, "precision": 5}, "3.1416"),
+        ("1234567 * 1000", {"scientific": True, "precision": 2}, "1.23e+09"),
+        ("log10(1000) + log2(8) + ln(e)", {}, "7"),
+        ("factorial(20)", {}, "2432902008176640000"),
+        ("2**1000", {}, str(2**1000)),
+        ("a * 2", {"variables": {"a": 2.5}}, "5"),
+        ("x**2 = 4", {"mode": "solve"}, "[-2, 2]"),
+        ("x**2 - 4", {"mode": "solve"}, "[-2, 2]"),
+        ("a*x - b = 0", {"mode": "solve", "wrt": "x"}, "[b/a]"),
+        ("x**3", {"mode": "derive"}, "3*x**2"),
+        ("x**3", {"mode": "derive", "order": 2}, "6*x"),
+        ("x*y", {"mode": "derive", "wrt": "y"}, "x"),
+        ("2*x", {"mode": "integrate"}, "x**2"),
+        ("sin(x)/x", {"mode": "limit"}, "1"),
+        ("1/x", {"mode": "limit", "point": "oo"}, "0"),
+        ("exp(x)", {"mode": "series", "order": 3}, "1 + x + x**2/2 + O(x**3)"),
+        ("[[1, 2], [3, 4]] * [[0, 1], [1, 0]]", {"mode": "matrix"}, "Matrix([[2, 1], [4, 3]])"),
+        ("det([[1, 2], [3, 4]])", {"mode": "matrix"}, "-2"),
+        ("inv([[2, 0], [0, 4]])", {"mode": "matrix"}, "Matrix([[1/2, 0], [0, 1/4]])"),
+    ],
+)
+def test_calculations(expression: str, options: dict[str, Any], value: str) -> None:
+    assert calculated(expression, **options) == value
+
+
+@pytest.mark.parametrize(
+    ("expression", "options"),
+    [
+        ("", {}),
+        ("((", {}),
+        ("1/0", {}),
+        ("2 + 2 = 4", {}),
+        ("x = y = z", {"mode": "solve"}),
+        ("x + y", {"mode": "derive"}),
+        ("x", {"mode": "nonsense"}),
+        ("x", {"mode": "derive", "order": 21}),
+        ("x", {"mode": "derive", "wrt": "not a name"}),
+        ("[[1, 2], [3]]", {}),
+        ("1 if x else 2", {}),
+        ("'text' * 9", {}),
+        ("x < 2", {}),
+        ("1" * 1001, {}),
+        ("9" * 300, {}),
+    ],
+)
+def test_what_cannot_be_calculated_is_an_error(expression: str, options: dict[str, Any]) -> None:
+    assert calculator(expression, **options)["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "__import__('os').system('true')",
+        "x.__class__",
+        "(lambda: 1)()",
+        "[i for i in (1, 2)]",
+        "open('/etc/passwd')",
+        "solve(x)",
+        "sqrt(*[4])",
+        "Symbol('x')",
+        "x[0]",
+        "f'{x}'",
+    ],
+)
+def test_an_expression_is_never_run_as_python(expression: str) -> None:
+    assert calculator(expression)["status"] == "error"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["9**9**9", "(9**999)**999", "2**(10**6)", "factorial(10**9)", "2**(10**400)"],
+)
+def test_a_result_that_would_not_end_is_refused_at_once(expression: str) -> None:
+    began = time.monotonic()
+    assert calculator(expression)["status"] == "error"
+    assert time.monotonic() - began < 3
+
+
+def test_work_that_does_not_end_is_ended_and_the_next_calculation_works() -> None:
+    began = time.monotonic()
+    result = calculator("(a + b + c + d + f + g + h + k)**900")
+    assert result == {"status": "error", "content": [{"text": "The calculation takes too long."}]}
+    assert time.monotonic() - began < 10
+    assert calculated("1 + 1") == "2"
+
+
+def test_calculations_of_several_threads_do_not_mix() -> None:
+    found: dict[int, str] = {}
+
+    def work(n: int) -> None:
+        found[n] = calculated(f"{n} * {n}")
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(4 * (os.cpu_count() or 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {n: str(n * n) for n in range(len(threads))}
+
+
+def chart(result: dict[str, Any]) -> dict[str, Any]:
+    assert result["status"] == "success", result
+    shown = json.loads(text(result))
+    assert shown["success"] is True
+    assert shown["message"]
+    drawn: dict[str, Any] = shown["chart_data"]
+    return drawn
+
+
+def test_a_bar_chart() -> None:
+    data = [{"x": "Mon", "y": 1}, {"x": "Tue", "y": 2, "note": "kept"}]
+    assert chart(create_visualization("bar", data, "Visits", "day", "visits")) == {
+        "chartType": "bar",
+        "config": {"title": "Visits", "description": "visits by day", "xAxisKey": "x"},
+        "data": data,
+        "chartConfig": {"y": {"label": "Value", "color": "hsl(var(--chart-1))"}},
+    }
+
+
+def test_a_pie_chart_takes_the_names_that_models_use() -> None:
+    names = ["segment", "name", "label", "category", "key", "name"]
+    values = ["value", "count", "amount", "total", "size", "value"]
+    data = [{name: f"s{n}", value: n} for n, (name, value) in enumerate(zip(names, values, strict=True))]
+    data[1]["color"] = "red"
+    drawn = chart(create_visualization("pie", data))
+    assert drawn["config"]["xAxisKey"] is None
+    assert [(point["segment"], point["value"]) for point in drawn["data"]] == [(f"s{n}", n) for n in range(6)]
+    colours = [entry["color"] for entry in drawn["chartConfig"].values()]
+    assert colours == ["hsl(var(--chart-1))", "red", *(f"hsl(var(--chart-{n}))" for n in (3, 4, 5, 1))]
+    assert list(drawn["chartConfig"].values())[5]["label"] == "s5"
+
+
+@pytest.mark.parametrize(
+    ("chart_type", "data"),
+    [
+        ("radar", [{"x": 1, "y": 2}]),
+        ("bar", []),
+        ("pie", []),
+        ("bar", [{"x": 1, "y": 2}, {"x": 1}]),
+        ("line", [{"y": 1}]),
+        ("pie", [{"value": 1}]),
+        ("pie", [{"name": "a"}]),
+    ],
+)
+def test_a_chart_that_cannot_be_drawn_is_an_error_in_json(chart_type: str, data: list[dict[str, Any]]) -> None:
+    result = create_visualization(chart_type, data)
+    assert result["status"] == "error"
+    told = json.loads(text(result))
+    assert told == {"success": False, "error": told["error"], "chart_type": chart_type}
+    assert told["error"]
+
+
+def test_the_browser_tools_are_switched_off() -> None:
+    answers = [
+        browser.browser_navigate("https://example.com"),
+        browser.browser_act("click"),
+        browser.browser_extract("title", {}),
+        browser.browser_get_page_info(),
+    ]
+    assert {answer["status"] for answer in answers} == {"error"}
+    assert len({id(answer) for answer in answers}) == 4
