@@ -124,6 +124,8 @@ class SessionService:
             if lookup.is_taken:
                 return Failure(_LOST)
             if lookup.active is None:
+                if not is_session_id(session_id):
+                    return Failure(validation_error("The session id is not valid.", field="body.session_id"))
                 return await self._repository.create(_record_of_turn(user_id, session_id, turns, preferences))
             return await self._repository.advance(lookup.active, utc_now(), turns=turns, preferences=preferences)
 

@@ -28,13 +28,13 @@ def message_response(
     is_costed = cost is not None and stored.message["role"] == "assistant"
     body = cost if cost is not None and is_costed else {}
     citations = _citations(body.get("citations")).unwrap()
-    shown = (block for block in stored.message["content"] if "cachePoint" not in block)
-    content = collect(attempt(content_block, block, errors=_UNREADABLE) for block in shown)
+    blocks = collect(attempt(_shown, block, errors=_UNREADABLE) for block in stored.message["content"])
+    content = [block for block in blocks.alt(ErrorDetail.without_cause).unwrap() if block is not None]
     return Success(
         MessageResponse(
             id=f"msg-{session_id}-{index}",
             role=stored.message["role"],
-            content=content.alt(ErrorDetail.without_cause).unwrap(),
+            content=content,
             created_at=stored.created_at,
             metadata={name: _without_nulls(value) for name, value in body.items() if name != "citations"}
             if is_costed
@@ -42,6 +42,11 @@ def message_response(
             citations=citations or None,
         )
     )
+
+
+def _shown(block: ContentBlock) -> MessageContent | None:
+    """None for what steers a prompt cache and is no content."""
+    return None if "cachePoint" in block else content_block(block)
 
 
 def content_block(block: ContentBlock) -> MessageContent:  # noqa: PLR0911 - one kind, one return
