@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -252,6 +253,37 @@ async def test_a_delete_takes_the_callers_files_along(tables: Backend) -> None:
     keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix="user-files/").get("Contents", [])]
     assert f"user-files/{ADA}/f1" not in keys
     assert f"user-files/{BOB}/f1" in keys
+
+
+async def test_a_file_whose_object_cannot_be_deleted_is_found_by_the_next_delete(tables: Backend) -> None:
+    session_id, user_id = str(uuid.uuid4()), "000000077"
+    dynamodb, table = tables.boto("dynamodb"), tables.aws["DYNAMODB_USER_FILES_TABLE_NAME"]
+    item = file_item(user_id, session_id, tables.aws["S3_USER_FILES_BUCKET_NAME"])
+    dynamodb.put_item(TableName=table, Item=item)
+    key = {"PK": item["PK"], "SK": item["SK"]}
+
+    def is_kept() -> bool:
+        return "Item" in dynamodb.get_item(TableName=table, Key=key)
+
+    async with await tables.client(user_id) as client:
+        await client.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
+        with (
+            tables.proxy.recording() as recording,
+            tables.proxy.injecting(Fault(FaultKind.SERVER_ERROR, operation="DeleteObject")),
+        ):
+            assert (await client.delete(f"/sessions/{session_id}")).status_code == 204
+            await until(lambda: any(call.target.operation == "DeleteObject" for call in recording.calls))
+        assert is_kept()
+        assert (await client.delete(f"/sessions/{session_id}")).status_code == 204
+        await until(lambda: not is_kept())
+
+
+async def until(is_true: Callable[[], bool]) -> None:
+    for _ in range(50):
+        if is_true():
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("waited in vain")
 
 
 def file_item(user_id: str, session_id: str, bucket: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ import pytest
         b'{"title": 5}',
         b'{"lastTemperature": NaN}',
         b'{"lastTemperature": 1e999}',
+        b'{"lastTemperature": 1e200}',
+        b'{"lastTemperature": -1e-200}',
         b'{"lastTemperature": "warm"}',
         b'{"title": "\\ud800"}',
         b'{"tags": "x"}',

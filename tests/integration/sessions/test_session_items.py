@@ -1,7 +1,10 @@
 """What is stored for a session, what stored data of the previous system is read as, and how few calls it takes."""
 
 import asyncio
+import base64
+import json
 import os
+import time
 import uuid
 from collections.abc import Iterator
 from decimal import Decimal
@@ -220,6 +223,97 @@ async def test_records_of_older_layouts_are_ignored(tables: Backend, session_id:
         assert (await client.get("/sessions")).json()["sessions"] == []
 
 
+def claims(tables: Backend, session_id: str) -> list[Any]:
+    key = {"PK": {"S": f"CLAIM#{session_id}"}, "SK": {"S": "SESSION_CLAIM"}}
+    return [item] if (item := tables.boto("dynamodb").get_item(TableName=tables.table, Key=key).get("Item")) else []
+
+
+async def test_a_record_of_the_previous_system_is_claimed_when_it_moves(
+    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+) -> None:
+    """The index may show a moved record nowhere for a moment; the claim then stops a second one."""
+    tables.put(existing(session_id))
+    assert claims(tables, session_id) == []
+    assert await service.ensure_record(ADA, session_id) == Success(None)
+    assert len(claims(tables, session_id)) == 1
+    other = str(uuid.uuid4())
+    tables.put(existing(other))
+    assert (await ada.delete(f"/sessions/{other}")).status_code == 204
+    assert len(claims(tables, other)) == 1
+    record = (await service.get_session(ADA, other)).unwrap()
+    repository = DynamoSessions(Table(tables.table, ServiceClient("dynamodb")))
+    assert (await repository.create(record)).failure().code == "conflict"
+
+
+async def test_a_second_delete_state_of_older_data_is_removed_too(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str
+) -> None:
+    tables.put(existing(session_id))
+    tables.put({**existing(session_id), "SK": f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}", "deleted": True})
+    assert (await ada.delete(f"/sessions/{session_id}")).status_code == 204
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert str(item["SK"]) == f"S#DELETED#{item['deletedAt']}#{session_id}"
+
+
+async def test_a_turn_of_the_same_moment_stays_where_it_is(
+    tables: Backend, service: SessionService, session_id: str
+) -> None:
+    tables.put(existing(session_id, own={"a": None}, preferences={"assistantId": "x"}))
+    record = (await service.get_session(ADA, session_id)).unwrap()
+    repository = DynamoSessions(Table(tables.table, ServiceClient("dynamodb")))
+    with tables.proxy.recording() as recording:
+        outcome = await repository.advance(record, record.last_message_at, turns=1, preferences={"lastModel": "m"})
+    assert outcome == Success(None)
+    assert [call.target.operation for call in recording.calls] == ["GetItem", "UpdateItem"]
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert (item["messageCount"], item["own"]) == (2, {"a": None})
+    assert item["preferences"] == {"assistantId": "x", "lastModel": "m"}
+
+
+@pytest.mark.parametrize("present", [{}, {"preferences": None}, {"preferences": {}}, {"preferences": {"own": [1]}}])
+async def test_preferences_in_every_form_of_older_data_can_be_changed(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str, present: dict[str, Any]
+) -> None:
+    tables.put(existing(session_id, **present))
+    changed = await ada.put(f"/sessions/{session_id}/metadata", json={"lastModel": "m", "lastTemperature": 0})
+    expected = {**(present.get("preferences") or {}), "lastModel": "m", "lastTemperature": 0.0}
+    assert changed.json()["preferences"] == expected
+    (item,) = tables.sessions_of(ADA, session_id)
+    assert item["preferences"] == expected
+
+
+@pytest.mark.parametrize("body", [{"title": "x" * 500_000}, {"customPromptText": "x" * 500_000}])
+@pytest.mark.parametrize("exists", [True, False])
+async def test_a_record_that_would_be_too_large(
+    tables: Backend, ada: httpx.AsyncClient, session_id: str, body: dict[str, Any], exists: bool
+) -> None:
+    if exists:
+        tables.put(existing(session_id))
+    answer = await ada.put(f"/sessions/{session_id}/metadata", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+async def test_ids_and_tokens_that_the_store_would_refuse(tables: Backend, ada: httpx.AsyncClient) -> None:
+    with tables.proxy.recording() as recording:
+        assert (await ada.get(f"/sessions/{'x' * 3000}/metadata")).status_code == 404
+        for place in ("x" * 2000, "\ud800"):
+            key = json.dumps({"PK": f"USER#{ADA}", "SK": f"S#ACTIVE#{place}"})
+            token = base64.b64encode(key.encode()).decode()
+            assert (await ada.get("/sessions", params={"next_token": token})).status_code == 400
+    assert recording.calls == []
+
+
+async def test_a_bulk_delete_does_not_wait_for_each_session_of_a_store_that_hangs(
+    tables: Backend, ada: httpx.AsyncClient
+) -> None:
+    ids = [str(uuid.uuid4()) for _ in range(20)]
+    started = time.monotonic()
+    with tables.proxy.injecting(Fault(FaultKind.TIMEOUT, operation="Query")):
+        answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": ids})
+    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+    assert time.monotonic() - started < 20
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "calls"),
     [
@@ -236,6 +330,21 @@ async def test_round_trips(
     with tables.proxy.recording() as recording:
         await ada.request(method, path.format(id=session_id), json=body)
     assert sorted(call.target.operation for call in recording.calls) == calls
+
+
+async def test_round_trips_of_a_first_write(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+    with tables.proxy.recording() as recording:
+        await ada.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
+    assert [call.target.operation for call in recording.calls] == ["Query", "TransactWriteItems"]
+
+
+async def test_round_trips_of_a_delete(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+    tables.put(existing(session_id))
+    with tables.proxy.recording() as recording:
+        await ada.delete(f"/sessions/{session_id}")
+    # The clean-up, which no client waits for, uses other tables.
+    own = [call.target.operation for call in recording.calls if call.target.table == tables.table]
+    assert own == ["Query", "GetItem", "TransactWriteItems"]
 
 
 async def test_round_trips_of_a_turn_end(tables: Backend, service: SessionService, session_id: str) -> None:

@@ -1,12 +1,20 @@
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apis.shared.result import Success
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success
 from apis.shared.sessions.tokens import (
     decode_index_token,
     decode_key_token,
+    decode_moment_token,
     encode_index_token,
     encode_key_token,
+    encode_moment_token,
+    encode_text,
 )
 
 
@@ -24,8 +32,30 @@ def test_an_index_token_is_read_back(index: int) -> None:
     assert decode_index_token(encode_index_token(index)) == Success(index)
 
 
+@pytest.mark.parametrize("digits", ["0", "007", "9" * 18, "9" * 19, "9" * 9000])
+def test_an_index_beyond_every_conversation_is_a_place(digits: str) -> None:
+    assert decode_index_token(encode_text(digits)).unwrap() >= int(digits[:18])
+
+
+@pytest.mark.parametrize("text", ["", "-1", "+1", "1.0", " 1", "1_0", "\u0663"])
+def test_what_is_no_index(text: str) -> None:
+    assert decode_index_token(encode_text(text)).failure().code == "bad_request"
+
+
+@given(st.datetimes(timezones=st.just(UTC)), st.text().filter(lambda text: "#" not in text))
+def test_a_moment_token_is_read_back(moment: datetime, session_id: str) -> None:
+    text = moment.isoformat()
+    assert decode_moment_token(encode_moment_token(text, session_id)) == Success((text, session_id))
+    assert decode_moment_token(encode_text(text)) == Success((text, ""))
+
+
 @given(st.text())
 def test_nonsense_is_a_bad_request_and_never_a_bug(token: str) -> None:
-    for outcome in (decode_index_token(token), decode_key_token(token, partition="p", prefix="s")):
+    outcomes: tuple[Result[Any, ErrorDetail], ...] = (
+        decode_index_token(token),
+        decode_moment_token(token),
+        decode_key_token(token, partition="p", prefix="s"),
+    )
+    for outcome in outcomes:
         if not isinstance(outcome, Success):
             assert outcome.failure().field == "query.next_token"

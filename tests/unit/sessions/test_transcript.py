@@ -60,5 +60,17 @@ def test_metadata_and_citations(role: str, cost: Any, metadata: Any, citations: 
     assert (shown.get("metadata"), shown.get("citations")) == (metadata, citations)
 
 
-def test_a_citation_that_is_none_is_corrupt() -> None:
-    assert message_response("s", 0, stored("assistant"), {"citations": ["x"]}).failure().code == "internal_error"
+@pytest.mark.parametrize("citations", [["x"], [None], "x", {"text": "x"}, 5])
+def test_a_citation_that_is_none_is_corrupt(citations: Any) -> None:
+    assert message_response("s", 0, stored("assistant"), {"citations": citations}).failure().code == "internal_error"
+
+
+@pytest.mark.parametrize("block", [{"text": 5}, {"image": None}, {"toolResult": "x"}, {"toolUse": ["x"]}, None, 5])
+def test_a_block_that_is_none_is_corrupt_and_not_quoted(block: Any) -> None:
+    error = message_response("s", 0, StoredMessage({"role": "user", "content": [block]}, "t"), None).failure()
+    assert (error.code, error.cause) == ("internal_error", None)
+
+
+def test_a_cache_point_is_no_content() -> None:
+    message = StoredMessage({"role": "user", "content": [{"cachePoint": {"type": "default"}}, {"text": "x"}]}, "t")
+    assert [block.text for block in message_response("s", 0, message, None).unwrap().content] == ["x"]
