@@ -163,9 +163,13 @@ class StorageSettings(Settings):
     dynamodb_cost_summary_table_name: str | None = None
     dynamodb_system_rollup_table_name: str | None = None
     dynamodb_managed_models_table_name: str | None = None
-    dynamodb_app_roles_table_name: str = "app-roles"
+    # Here the empty value counts: it switches AppRoles and the stored tool catalogue off (None).
+    dynamodb_app_roles_table_name: str | None = Field(
+        default_factory=lambda: None if "DYNAMODB_APP_ROLES_TABLE_NAME" in os.environ else "app-roles"
+    )
     dynamodb_user_files_table_name: str = "user-files"
     s3_user_files_bucket_name: str = "user-files"
+    file_upload_max_files_per_message: Annotated[int, Field(ge=0)] = 5
     sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 

@@ -23,15 +23,16 @@ class ResolvedFile:
 
 
 class FileResolver:
-    def __init__(self, table: Table, default_bucket: str) -> None:
+    def __init__(self, table: Table, default_bucket: str, max_files: int = MAX_FILES_PER_MESSAGE) -> None:
         self._table = table
         self._default_bucket = default_bucket
+        self._max_files = min(max_files, MAX_FILES_PER_MESSAGE)
 
     async def resolve(self, user_id: str, upload_ids: Sequence[str]) -> Result[list[ResolvedFile], ErrorDetail]:
-        """The files in the order of the ids. Fails with `bad_request` for more than five ids, `not_found` for an id
-        that the user does not have, `conflict` for a file whose upload is not complete."""
-        if len(upload_ids) > MAX_FILES_PER_MESSAGE:
-            return Failure(bad_request(f"A message can have at most {MAX_FILES_PER_MESSAGE} files."))
+        """The files in the order of the ids. Fails with `bad_request` for too many ids, `not_found` for an id that
+        the user does not have, `conflict` for a file whose upload is not complete. One failing file fails all."""
+        if len(upload_ids) > self._max_files:
+            return Failure(bad_request(f"A message can have at most {self._max_files} files."))
         return collect(await asyncio.gather(*(self._resolve_one(user_id, upload_id) for upload_id in upload_ids)))
 
     @railway
@@ -49,4 +50,8 @@ class FileResolver:
 @cache
 def get_file_resolver() -> FileResolver:
     storage = settings(StorageSettings)
-    return FileResolver(Table(storage.dynamodb_user_files_table_name), storage.s3_user_files_bucket_name)
+    return FileResolver(
+        Table(storage.dynamodb_user_files_table_name),
+        storage.s3_user_files_bucket_name,
+        storage.file_upload_max_files_per_message,
+    )

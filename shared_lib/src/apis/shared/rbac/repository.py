@@ -7,19 +7,23 @@ from apis.shared.result import Result, Success, collect, railway
 
 
 class AppRoleRepository:
-    """Reads only: the Inference API may not write this table."""
+    """Reads only: the Inference API may not write this table. Without a table there are no roles."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table | None) -> None:
         self._table = table
 
     @railway
     async def get_role(self, role_id: str) -> Result[AppRole | None, ErrorDetail]:
+        if self._table is None:
+            return Success(None)
         item = (await self._table.get({"PK": f"ROLE#{role_id}", "SK": "DEFINITION"})).unwrap()
         return Success(None) if item is None else parse_as(AppRole, {"roleId": role_id, **item})
 
     @railway
     async def get_roles_for_jwt_role(self, jwt_role: str) -> Result[list[str], ErrorDetail]:
         """The ids of the roles that an enabled mapping names, in the order of the index."""
+        if self._table is None:
+            return Success([])
         query = Query(
             Condition("GSI1PK = :role", values={":role": f"JWT_ROLE#{jwt_role}"}), index="JwtRoleMappingIndex"
         )

@@ -89,5 +89,5 @@ def _union(granted: Iterable[Sequence[str]]) -> list[str]:
 
 @cache
 def get_app_role_service() -> AppRoleService:
-    table = Table(settings(StorageSettings).dynamodb_app_roles_table_name)
-    return AppRoleService(AppRoleRepository(table), settings(AppRoleCacheSettings))
+    name = settings(StorageSettings).dynamodb_app_roles_table_name
+    return AppRoleService(AppRoleRepository(Table(name) if name else None), settings(AppRoleCacheSettings))

@@ -13,8 +13,11 @@ _LEGACY_PROTOCOLS = {"mcp_http": "mcp_external", "http": "mcp_external"}
 
 
 def _protocol(value: object) -> object:
-    legacy = _LEGACY_PROTOCOLS.get(str(value), value)
-    return legacy if legacy in _PROTOCOLS else "local"
+    """An unknown name is a legacy one and reads as `local`: such a tool is in no registry, so nothing wrong runs."""
+    if not isinstance(value, str):
+        return value
+    known = _LEGACY_PROTOCOLS.get(value, value)
+    return known if known in _PROTOCOLS else "local"
 
 
 class ToolRecord(BaseModel):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from apis.shared.aws.dynamodb import Table, parse_as
+from apis.shared.aws.dynamodb import Item, Table, parse_as
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
@@ -16,24 +16,35 @@ type Catalogue = Mapping[str, ToolRecord]
 
 
 class ToolRepository:
-    def __init__(self, table: Table, *, ttl_seconds: float = CATALOGUE_TTL_SECONDS) -> None:
+    """Without a table nothing is stored."""
+
+    def __init__(self, table: Table | None, *, ttl_seconds: float = CATALOGUE_TTL_SECONDS) -> None:
         self._table = table
         self._kept: TtlCache[None, Catalogue] = TtlCache(ttl_seconds)
 
     @railway
     async def catalogue(self) -> Result[Catalogue, ErrorDetail]:
-        """All stored tools by id; a failed read is not kept."""
+        """All stored tools by id; a failed read is not kept. Fails with `internal_error`, naming the tool, when one of
+        them cannot be read."""
+        if self._table is None:
+            return Success({})
         known = self._kept.get(None)
         if known is not None:
             return Success(known)
         generation = self._kept.generation
         items = (await self._table.scan_all("TOOL#")).unwrap()
-        records = collect(parse_as(ToolRecord, item) for item in items if item.get("SK") == "METADATA").unwrap()
+        records = collect(_parse(item) for item in items if item.get("SK") == "METADATA").unwrap()
         catalogue = {record.tool_id: record for record in records}
         self._kept.put(None, catalogue, generation=generation)
         return Success(catalogue)
 
 
+def _parse(item: Item) -> Result[ToolRecord, ErrorDetail]:
+    tool_id = str(item["PK"]).removeprefix("TOOL#")
+    return parse_as(ToolRecord, item).alt(lambda error: error.model_copy(update={"metadata": {"toolId": tool_id}}))
+
+
 @cache
 def get_tool_repository() -> ToolRepository:
-    return ToolRepository(Table(settings(StorageSettings).dynamodb_app_roles_table_name))
+    name = settings(StorageSettings).dynamodb_app_roles_table_name
+    return ToolRepository(Table(name) if name else None)
