@@ -1,8 +1,9 @@
 """Both services as processes, and what a client and an operator see of them."""
 
+import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -142,7 +143,7 @@ class Deployment:
     def put_session(self, session_id: str, user_id: str) -> None:
         """A session record of somebody else."""
         now = datetime.now(UTC).isoformat()
-        item = {
+        item: dict[str, Any] = {
             "PK": f"USER#{user_id}",
             "SK": f"S#ACTIVE#{now}#{session_id}",
             "GSI_PK": f"SESSION#{session_id}",
@@ -163,7 +164,7 @@ class Deployment:
         """A file that the client has uploaded before; its upload id."""
         upload_id, bucket = f"upload-{session_id}-{filename}", self.aws["S3_USER_FILES_BUCKET_NAME"]
         self.boto("s3").put_object(Bucket=bucket, Key=f"files/{upload_id}", Body=data)
-        item = {
+        item: dict[str, Any] = {
             "PK": f"USER#{USER_ID}",
             "SK": f"FILE#{upload_id}",
             "GSI1PK": f"CONV#{session_id}",
@@ -182,6 +183,14 @@ class Deployment:
         }
         self.boto("dynamodb").put_item(TableName=self.aws["DYNAMODB_USER_FILES_TABLE_NAME"], Item=encode_item(item))
         return upload_id
+
+
+async def until[T](condition: Callable[[], Awaitable[T]], *, seconds: float = 10) -> T:
+    """What `condition` answers as soon as it is true; fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while not (found := await condition()):  # noqa: ASYNC110 - it happens in another process
+            await asyncio.sleep(0.02)
+    return found
 
 
 def inline_file(filename: str, content_type: str, data: bytes) -> dict[str, str]:

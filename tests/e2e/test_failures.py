@@ -1,11 +1,11 @@
-"""What a turn does when its model, its storage or its time fails: what is shown, what is stored, and that it goes on."""
+"""What a turn does when its model, its storage or its time fails, what is stored of it, and that it goes on."""
 
 import asyncio
 from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, until
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, Reply, answer, refusal, tool_call, usage
 
@@ -29,7 +29,7 @@ def steps(*given: dict[str, Any]) -> Reply:
     return {"steps": list(given)}
 
 
-BEFORE_THE_FIRST_TOKEN = {
+BEFORE_THE_FIRST_TOKEN: dict[str, tuple[list[Reply], str, bool]] = {
     "access denied": ([refused(401)], "model_error", False),
     "not allowed": ([refused(403)], "model_error", False),
     "unknown model": ([refused(404)], "model_error", False),
@@ -40,7 +40,7 @@ BEFORE_THE_FIRST_TOKEN = {
     "nonsense": ([steps({"raw": "data: {not json\n\n"})], "service_unavailable", True),
     "an error in the stream": ([steps({"raw": 'data: {"error": {"message": "x"}}\n\n'})], "service_unavailable", True),
 }
-IN_MID_STREAM = {
+IN_MID_STREAM: dict[str, dict[str, Any]] = {
     "connection reset": {"reset": True},
     "connection closed": {"close": True},
     "ended before the end": {"truncate": True},
@@ -252,9 +252,11 @@ async def test_a_message_that_cannot_be_stored_ends_the_turn(
 async def test_the_service_answers_while_turns_hang(tables: Deployment, model: ModelServer, session_id: str) -> None:
     model.script(*[steps({"text": "a"}, {"hang": True})] * 3)
     hanging = [asyncio.create_task(tables.chat(f"{session_id}-{number}")) for number in range(3)]
-    async with asyncio.timeout(10):
-        while len(model.calls) < 3:
-            await asyncio.sleep(0.01)
+
+    async def all_called() -> bool:
+        return len(model.calls) == 3
+
+    await until(all_called)
     async with asyncio.timeout(1):
         assert (await tables.inference.get("/ping")).status_code == 200
     for task in hanging:

@@ -3,29 +3,46 @@
 import asyncio
 import time
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import Deployment
+from tests.e2e.deployment import Deployment, until
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 STOPPED = "Session stopped by user"
 HANGING = {"steps": [{"text": "abc"}, {"hang": True}]}
 
 
-async def hang_up_after(deployment: Deployment, session_id: str, event: str, **members: object) -> None:
+async def hang_up_after(deployment: Deployment, session_id: str, event: str, **members: Any) -> None:
     async with deployment.chatting(session_id, **members) as events:
         async for name, _ in events:
             if name == event:
                 return
 
 
-async def settled(deployment: Deployment, session_id: str, messages: int) -> list[tuple[str, list[object]]]:
+async def settled(deployment: Deployment, session_id: str, messages: int) -> list[tuple[str, list[Any]]]:
     """The conversation once it has this many messages; an aborted turn may take five seconds."""
-    async with asyncio.timeout(6):
-        while len(stored := await deployment.conversation(session_id)) < messages:
-            await asyncio.sleep(0.05)
-    return stored
+
+    async def long_enough() -> list[tuple[str, list[Any]]]:
+        stored = await deployment.conversation(session_id)
+        return stored if len(stored) >= messages else []
+
+    return await until(long_enough, seconds=6)
+
+
+async def called(model: ModelServer, times: int = 1) -> None:
+    async def enough() -> bool:
+        return len(model.calls) >= times
+
+    await until(enough)
+
+
+async def hung_up(model: ModelServer) -> None:
+    async def left() -> bool:
+        return model.requests[0].hung_up
+
+    await until(left, seconds=5)
 
 
 async def test_what_was_said_until_the_client_hung_up_is_stored(
@@ -36,9 +53,7 @@ async def test_what_was_said_until_the_client_hung_up_is_stored(
     await hang_up_after(deployment, session_id, "content_block_delta")
 
     assert await settled(deployment, session_id, 2) == [("user", ["hi"]), ("assistant", ["abc", STOPPED])]
-    async with asyncio.timeout(5):
-        while not model.requests[0].hung_up:
-            await asyncio.sleep(0.02)
+    await hung_up(model)
     assert (await deployment.session(session_id))["messageCount"] == 1
 
     model.reset()
@@ -54,9 +69,7 @@ async def test_what_was_said_until_the_client_hung_up_is_stored(
 async def test_hanging_up_before_the_first_word(tables: Deployment, model: ModelServer, session_id: str) -> None:
     model.script({"steps": [{"hang": True}]})
     running = asyncio.create_task(tables.chat(session_id))
-    async with asyncio.timeout(10):
-        while not model.requests:
-            await asyncio.sleep(0.01)
+    await called(model)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     assert await settled(tables, session_id, 2) == [("user", ["hi"]), ("assistant", [STOPPED])]
@@ -73,9 +86,11 @@ async def test_hanging_up_after_a_tool_bills_what_was_used(
                 break
     stored = await settled(tables, session_id, 4)
     assert stored[3] == ("assistant", ["abc", STOPPED])
-    async with asyncio.timeout(5):
-        while not (records := tables.stored(session_id, "C#")):
-            await asyncio.sleep(0.05)
+
+    async def billed() -> list[dict[str, Any]]:
+        return tables.stored(session_id, "C#")
+
+    records = await until(billed, seconds=5)
     assert [(record["messageId"], record["tokenUsage"]["inputTokens"]) for record in records] == [(1, 20)]
     model.reset()
     await tables.chat(session_id, "again")

@@ -1,6 +1,6 @@
 """What a turn costs: on the wire, in the messages, and in the tables that the reports are made of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -23,13 +23,12 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def empty_totals(tables: Deployment) -> Iterator[None]:
+def empty_totals(tables: Deployment) -> None:
     """No summary and no rollup of an earlier test."""
     dynamodb = tables.boto("dynamodb")
     for variable in ("DYNAMODB_COST_SUMMARY_TABLE_NAME", "DYNAMODB_SYSTEM_ROLLUP_TABLE_NAME"):
         for item in dynamodb.scan(TableName=tables.aws[variable])["Items"]:
             dynamodb.delete_item(TableName=tables.aws[variable], Key={"PK": item["PK"], "SK": item["SK"]})
-    yield
 
 
 def picked(item: Mapping[str, Any], *names: str) -> list[Any]:

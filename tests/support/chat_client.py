@@ -21,7 +21,7 @@ STOP_REASONS = frozenset(
 )
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The web client would drop the rest of the message."""
 
 
@@ -169,4 +169,4 @@ def _index(data: dict[str, Any]) -> int:
 
 def _require(condition: bool, problem: str) -> None:
     if not condition:
-        raise Refused(problem)
+        raise RefusedError(problem)
