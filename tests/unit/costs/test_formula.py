@@ -110,6 +110,8 @@ def test_more_tokens_never_cost_less(usage: TokenUsage, pricing: PricingSnapshot
         (0, "COST#000000000000000"),
         (3, "COST#000000000000300"),
         (1e-07, "COST#000000000000000"),
+        (Decimal("0.0099999999999999999999999999999999999999"), "COST#000000000000000"),
+        (Decimal("9999999999999.99"), "COST#999999999999999"),
     ],
 )
 def test_cents(total: Decimal | float, key: str) -> None:
