@@ -4,7 +4,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
-from tests.e2e.deployment import Deployment, running_deployment, seeded_aws
+from tests.support.deployment import Deployment, running_deployment, seeded_aws
 from tests.support.fault_proxy import FaultProxy
 from tests.support.model_server import ModelServer
 

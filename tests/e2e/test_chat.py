@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import PRICED, Deployment, Event
+from tests.support.deployment import PRICED, Deployment, Event
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 

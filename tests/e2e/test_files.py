@@ -2,7 +2,7 @@
 
 import base64
 
-from tests.e2e.deployment import Deployment, inline_file
+from tests.support.deployment import Deployment, inline_file
 from tests.support.model_server import ModelServer
 
 PNG, PDF = b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"%PDF-1.7 " + bytes(range(256))

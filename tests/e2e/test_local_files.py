@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.deployment import PRICED, USER_ID, Deployment, inline_file
+from tests.support.deployment import PRICED, USER_ID, Deployment, inline_file
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 

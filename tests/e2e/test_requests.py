@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import DISABLED, FORBIDDEN, PERMITTED_TOOLS, PRICED, Deployment
+from tests.support.deployment import DISABLED, FORBIDDEN, PERMITTED_TOOLS, PRICED, Deployment
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import Deployment, until
+from tests.support.deployment import Deployment, until
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 STOPPED = "Session stopped by user"

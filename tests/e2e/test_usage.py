@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.deployment import PRICED, USER_ID, Deployment
+from tests.support.deployment import PRICED, USER_ID, Deployment
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 # 1000 new input tokens and 5000 that the cache already had; then 300 and 6000.
