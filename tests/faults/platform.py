@@ -1,6 +1,9 @@
 """Both services as processes behind the fault proxy, and what an operator and a client see of them."""
 
+import io
+import itertools
 import json
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -11,15 +14,40 @@ import boto3
 import httpx
 import httpx_sse
 
+from apis.shared.aws.dynamodb import Value, encode_item
 from devstack.aws import EmbeddedAws, create_resources, embedded_aws
-from devstack.services import APP_API, DEVELOPMENT, INFERENCE_API, Service, running_service
+from devstack.services import APP_API, INFERENCE_API, Service, running_service
 from tests.faults.model import ScriptedModel
 from tests.support.aws_wire import SECRET_SAUCE
 from tests.support.conformance import conforming_client
 from tests.support.fault_proxy import FaultProxy
+from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, identity_provider
 
-USER_ID = "000000000"
 STRATEGY = "preferences-1"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A user of its own, with one session. Nearly every AWS call that is made for it holds `marker`."""
+
+    marker: str
+    token: str
+
+    @property
+    def user_id(self) -> str:
+        return self.marker
+
+    @property
+    def session_id(self) -> str:
+        return f"case-{self.marker}"
+
+    @property
+    def model_id(self) -> str:
+        return f"gpt-{self.marker}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +81,7 @@ class LogReader:
 
     def __init__(self, service: Service) -> None:
         self._file = service.process.log.open(encoding="utf-8", errors="replace")
+        self._file.seek(0, io.SEEK_END)
 
     def records(self) -> list[dict[str, Any]]:
         return [_record(line) for line in self._file.read().splitlines() if line.strip()]
@@ -69,11 +98,18 @@ class Platform:
     environment: Mapping[str, str]
     proxy: FaultProxy
     model: ScriptedModel
+    provider: IdentityProvider
     app: Service
     inference: Service
     app_client: httpx.AsyncClient
     inference_client: httpx.AsyncClient
     _clients: dict[str, Any] = field(default_factory=dict)
+    _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(100_000_001))
+
+    def new_case(self) -> Case:
+        marker = str(next(self._numbers))
+        claims: dict[str, Any] = {EMPLOYEE_NUMBER: marker}
+        return Case(marker, self.provider.token("Staff", f"Role-{marker}", **claims))
 
     @property
     def internals(self) -> list[str]:
@@ -101,21 +137,32 @@ class Platform:
         ]
         return sum(counts)
 
-    async def turn(self, session_id: str, message: str, **options: Any) -> StreamedTurn:
-        body = {"session_id": session_id, "message": message, "model_id": "gpt-x", "provider": "openai", **options}
-        async with self.inference_client.stream("POST", "/invocations", json=body) as response:
+    async def turn(self, case: Case, message: str, **options: Any) -> StreamedTurn:
+        body = {
+            "session_id": case.session_id,
+            "message": message,
+            "model_id": case.model_id,
+            "provider": "openai",
+            **options,
+        }
+        streaming = self.inference_client.stream("POST", "/invocations", json=body, headers=case.headers)
+        async with streaming as response:
             request_id = response.headers["x-request-id"]
             if response.status_code != 200:
                 return StreamedTurn(response.status_code, request_id, json.loads(await response.aread()), [])
             events = [(e.event, json.loads(e.data)) async for e in httpx_sse.EventSource(response).aiter_sse()]
             return StreamedTurn(200, request_id, {}, events)
 
-    async def messages(self, session_id: str) -> list[dict[str, Any]]:
-        answer = await self.app_client.get(f"/sessions/{session_id}/messages")
+    async def ask(self, case: Case, method: str, path: str, body: Any = None) -> httpx.Response:
+        """A request to the App API; `{id}` in the path is the case's session."""
+        return await self.app_client.request(method, path.format(id=case.session_id), json=body, headers=case.headers)
+
+    async def messages(self, case: Case) -> list[dict[str, Any]]:
+        answer = await self.ask(case, "GET", "/sessions/{id}/messages")
         assert answer.status_code == 200, answer.text
         return list(answer.json()["messages"])
 
-    def store_messages(self, session_id: str, texts: Sequence[str]) -> None:
+    def store_messages(self, case: Case, texts: Sequence[str]) -> None:
         """User and assistant in turn, as the agent stores them."""
         memory = self.boto("bedrock-agentcore")
         for index, text in enumerate(texts):
@@ -130,96 +177,90 @@ class Platform:
             }
             memory.create_event(
                 memoryId=self.environment["AGENTCORE_MEMORY_ID"],
-                actorId=USER_ID,
-                sessionId=session_id,
+                actorId=case.user_id,
+                sessionId=case.session_id,
                 eventTimestamp=now,
                 payload=[{"conversational": {"content": {"text": json.dumps(entry)}, "role": role.upper()}}],
             )
 
-    def store_file(self, session_id: str) -> None:
+    def store_file(self, case: Case) -> None:
         """One uploaded file of the session: object, record and its share of the quota."""
-        upload, owner = f"upload-{session_id}", {"S": f"USER#{USER_ID}"}
-        bucket, table = (
-            self.environment["S3_USER_FILES_BUCKET_NAME"],
-            self.environment["DYNAMODB_USER_FILES_TABLE_NAME"],
-        )
+        upload, bucket = f"upload-{case.marker}", self.environment["S3_USER_FILES_BUCKET_NAME"]
         self.boto("s3").put_object(Bucket=bucket, Key=f"files/{upload}", Body=b"content")
-        self.boto("dynamodb").put_item(
-            TableName=table,
-            Item={
-                "PK": owner,
-                "SK": {"S": f"FILE#{upload}"},
-                "GSI1PK": {"S": f"CONV#{session_id}"},
-                "GSI1SK": {"S": f"FILE#{upload}"},
-                "uploadId": {"S": upload},
-                "userId": {"S": USER_ID},
-                "sessionId": {"S": session_id},
-                "filename": {"S": "a.txt"},
-                "mimeType": {"S": "text/plain"},
-                "sizeBytes": {"N": "7"},
-                "s3Key": {"S": f"files/{upload}"},
-                "s3Uri": {"S": f"s3://{bucket}/files/{upload}"},
-                "status": {"S": "ready"},
-                "createdAt": {"S": "2026-01-01T00:00:00Z"},
-                "updatedAt": {"S": "2026-01-01T00:00:00Z"},
-            },
+        self._put(
+            "DYNAMODB_USER_FILES_TABLE_NAME",
+            PK=f"USER#{case.user_id}",
+            SK=f"FILE#{upload}",
+            GSI1PK=f"CONV#{case.session_id}",
+            GSI1SK=f"FILE#{upload}",
+            uploadId=upload,
+            userId=case.user_id,
+            sessionId=case.session_id,
+            filename="a.txt",
+            mimeType="text/plain",
+            sizeBytes=7,
+            s3Key=f"files/{upload}",
+            s3Uri=f"s3://{bucket}/files/{upload}",
+            status="ready",
+            createdAt="2026-01-01T00:00:00Z",
+            updatedAt="2026-01-01T00:00:00Z",
         )
 
-    def store_managed_model(self, model_id: str) -> None:
-        """Priced, and available to the developer's role."""
-        self.boto("dynamodb").put_item(
-            TableName=self.environment["DYNAMODB_MANAGED_MODELS_TABLE_NAME"],
-            Item={
-                "PK": {"S": f"MODEL#{model_id}"},
-                "SK": {"S": f"MODEL#{model_id}"},
-                "GSI1PK": {"S": f"MODEL#{model_id}"},
-                "GSI1SK": {"S": "MODEL"},
-                "id": {"S": model_id},
-                "modelId": {"S": model_id},
-                "modelName": {"S": "A model"},
-                "provider": {"S": "openai"},
-                "providerName": {"S": "OpenAI"},
-                "availableToRoles": {"L": [{"S": "Developer"}]},
-                "allowedAppRoles": {"L": []},
-                "enabled": {"BOOL": True},
-                "inputPricePerMillionTokens": {"N": "3"},
-                "outputPricePerMillionTokens": {"N": "15"},
-                "supportsCaching": {"BOOL": True},
-            },
+    def store_managed_model(self, case: Case) -> None:
+        """The case's model, priced and available to the user's role."""
+        self._put(
+            "DYNAMODB_MANAGED_MODELS_TABLE_NAME",
+            PK=f"MODEL#{case.model_id}",
+            SK=f"MODEL#{case.model_id}",
+            GSI1PK=f"MODEL#{case.model_id}",
+            GSI1SK="MODEL",
+            id=case.model_id,
+            modelId=case.model_id,
+            modelName="A model",
+            provider="openai",
+            providerName="OpenAI",
+            availableToRoles=[f"Role-{case.marker}"],
+            allowedAppRoles=[],
+            enabled=True,
+            inputPricePerMillionTokens=3,
+            outputPricePerMillionTokens=15,
+            supportsCaching=True,
         )
 
-    def store_role(self) -> None:
-        """An AppRole that the developer's token maps to, and that grants every tool."""
-        table = self.environment["DYNAMODB_APP_ROLES_TABLE_NAME"]
-        dynamodb = self.boto("dynamodb")
-        dynamodb.put_item(
-            TableName=table,
-            Item={
-                "PK": {"S": "ROLE#builder"},
-                "SK": {"S": "DEFINITION"},
-                "roleId": {"S": "builder"},
-                "enabled": {"BOOL": True},
-                "effectivePermissions": {"M": {"tools": {"L": [{"S": "*"}]}, "models": {"L": []}}},
-            },
+    def store_role(self, case: Case) -> None:
+        """An AppRole that the user's token maps to, and that grants every tool."""
+        role = f"role_{case.marker}"
+        self._put(
+            "DYNAMODB_APP_ROLES_TABLE_NAME",
+            PK=f"ROLE#{role}",
+            SK="DEFINITION",
+            roleId=role,
+            enabled=True,
+            effectivePermissions={"tools": ["*"], "models": []},
         )
-        dynamodb.put_item(
-            TableName=table,
-            Item={
-                "PK": {"S": "ROLE#builder"},
-                "SK": {"S": "JWT_MAPPING#Developer"},
-                "GSI1PK": {"S": "JWT_ROLE#Developer"},
-                "GSI1SK": {"S": "ROLE#builder"},
-                "roleId": {"S": "builder"},
-                "enabled": {"BOOL": True},
-            },
+        self._put(
+            "DYNAMODB_APP_ROLES_TABLE_NAME",
+            PK=f"ROLE#{role}",
+            SK=f"JWT_MAPPING#Role-{case.marker}",
+            GSI1PK=f"JWT_ROLE#Role-{case.marker}",
+            GSI1SK=f"ROLE#{role}",
+            roleId=role,
+            enabled=True,
         )
 
+    def _put(self, table: str, **item: Value) -> None:
+        self.boto("dynamodb").put_item(TableName=self.environment[table], Item=encode_item(item))
 
-def service_environment(environment: Mapping[str, str], model: ScriptedModel) -> dict[str, str]:
+
+def service_environment(
+    environment: Mapping[str, str], model: ScriptedModel, provider: IdentityProvider
+) -> dict[str, str]:
+    """No retries and no kept permissions, so that each call is made, and made once."""
     return {
         **environment,
-        **DEVELOPMENT,
-        "DEV_USER_ROLES": '["Developer"]',
+        **provider.environment,
+        "NO_PROXY": "127.0.0.1",
+        "no_proxy": "127.0.0.1",
         "AWS_MAX_ATTEMPTS": "1",
         "APP_ROLE_USER_CACHE_TTL_MINUTES": "0",
         "APP_ROLE_ROLE_CACHE_TTL_MINUTES": "0",
@@ -251,17 +292,16 @@ def aws_behind_proxy() -> Iterator[tuple[EmbeddedAws, dict[str, str], FaultProxy
                 }
             },
         )
-        namespace = f"/strategies/{STRATEGY}/actors/{USER_ID}"
         proxy.answer(
             "bedrock-agentcore",
             "RetrieveMemoryRecords",
-            lambda _: {
+            lambda call: {
                 "memoryRecordSummaries": [
                     {
                         "memoryRecordId": "mem-0000000000000000000000000000000000000000",
                         "content": {"text": "likes brevity"},
                         "memoryStrategyId": STRATEGY,
-                        "namespaces": [namespace],
+                        "namespaces": re.findall(r"/strategies/[^\"]*", call.text),
                         "createdAt": 1.0,
                         "score": 0.9,
                     }
@@ -273,13 +313,15 @@ def aws_behind_proxy() -> Iterator[tuple[EmbeddedAws, dict[str, str], FaultProxy
 
 @asynccontextmanager
 async def running_platform() -> AsyncIterator[Platform]:
-    with aws_behind_proxy() as (aws, environment, proxy), ScriptedModel().running() as model:
-        variables = service_environment(environment, model)
+    with (
+        aws_behind_proxy() as (aws, environment, proxy),
+        ScriptedModel().running() as model,
+        identity_provider() as provider,
+    ):
+        variables = service_environment(environment, model, provider)
         with running_service(APP_API, variables) as app, running_service(INFERENCE_API, variables) as inference:
             async with (
                 await conforming_client(app.base_url, timeout=30, trust_env=False) as app_client,
                 await conforming_client(inference.base_url, timeout=30, trust_env=False) as inference_client,
             ):
-                platform = Platform(aws, environment, proxy, model, app, inference, app_client, inference_client)
-                platform.store_role()
-                yield platform
+                yield Platform(aws, environment, proxy, model, provider, app, inference, app_client, inference_client)

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.faults.platform import USER_ID, Platform, StreamedTurn
+from tests.faults.platform import Case, Platform, StreamedTurn
 from tests.support.fault_proxy import FaultKind
 
 MESSAGE = "a message that no log may hold"
@@ -25,27 +25,37 @@ class Observed:
     partial: bool = False
     turn: StreamedTurn | None = None
 
+    @property
+    def is_unstored(self) -> bool:
+        """The client was told that the failed turn could not be stored."""
+        return self.error is not None and self.error.get("metadata", {}).get("persisted") is False
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """`act` is the one request under fault, `arrange` comes before it, `verify` when the fault is lifted.
 
-    All three get the id of a session that no other case uses. `own_error` is the code of a request that fails without
-    any fault. `background` work goes on after the answer.
+    `verify` is also told whether the client was told that the failed turn could not be stored. `own_error` is the code
+    of a request that fails without any fault. `background` work goes on after the answer.
     """
 
     name: str
-    arrange: Callable[[Platform, str], Awaitable[None]]
-    act: Callable[[Platform, str], Awaitable[Observed]]
-    verify: Callable[[Platform, str], Awaitable[None]]
+    arrange: Callable[[Platform, Case], Awaitable[None]]
+    act: Callable[[Platform, Case], Awaitable[Observed]]
+    verify: Callable[[Platform, Case, bool], Awaitable[None]]
     own_error: str | None = None
     background: bool = False
 
 
 # Faults that leave the answer right, with the contract's rule.
-HARMLESS: dict[tuple[str, str, FaultKind], str] = {
-    ("s3", "DeleteObject", FaultKind.RESET): "An answer without a body is complete before the connection breaks.",
-    ("s3", "DeleteObject", FaultKind.GARBAGE): "Any 2xx answer to a delete means that the object is gone.",
+HARMLESS: dict[tuple[str, FaultKind], str] = {
+    ("dynamodb.GetItem faults-sessions-metadata", FaultKind.CORRUPT_ITEM): (
+        "The move of a session is conditional on all that was read: it is lost, and reads again."
+    ),
+    (
+        "s3.DeleteObject faults-user-files",
+        FaultKind.GARBAGE,
+    ): "Any 2xx answer to a delete means that the object is gone.",
 }
 
 
@@ -61,100 +71,91 @@ def _observed(response: httpx.Response) -> Observed:
     )
 
 
-def _http(method: str, path: str, body: Any = None) -> Callable[[Platform, str], Awaitable[Observed]]:
-    async def act(platform: Platform, session_id: str) -> Observed:
-        content = body(session_id) if callable(body) else body
-        return _observed(await platform.app_client.request(method, path.format(id=session_id), json=content))
+def _http(method: str, path: str, body: Any = None) -> Callable[[Platform, Case], Awaitable[Observed]]:
+    async def act(platform: Platform, case: Case) -> Observed:
+        return _observed(await platform.ask(case, method, path, body(case) if callable(body) else body))
 
     return act
 
 
-def _chat(message: str, **options: Any) -> Callable[[Platform, str], Awaitable[Observed]]:
-    async def act(platform: Platform, session_id: str) -> Observed:
-        chosen = {name: value.format(id=session_id) if name == "model_id" else value for name, value in options.items()}
-        turn = await platform.turn(session_id, message, **chosen)
+def _chat(message: str, **options: Any) -> Callable[[Platform, Case], Awaitable[Observed]]:
+    async def act(platform: Platform, case: Case) -> Observed:
+        turn = await platform.turn(case, message, **options)
         return Observed(turn.status, turn.request_id, turn.error, turn.visible, turn=turn)
 
     return act
 
 
-async def _nothing(platform: Platform, session_id: str) -> None:
+async def _nothing(platform: Platform, case: Case) -> None:
     pass
 
 
-async def _session(platform: Platform, session_id: str) -> None:
-    answer = await platform.app_client.put(
-        f"/sessions/{session_id}/metadata", json={"title": "Before", "lastModel": "m"}
-    )
-    assert answer.status_code == 200
+async def _session(platform: Platform, case: Case) -> None:
+    answer = await platform.ask(case, "PUT", "/sessions/{id}/metadata", {"title": "Before", "lastModel": "m"})
+    assert answer.status_code == 200, answer.text
 
 
-async def _conversation(platform: Platform, session_id: str) -> None:
-    await _session(platform, session_id)
-    await asyncio.to_thread(platform.store_messages, session_id, ["one", "two"])
+async def _conversation(platform: Platform, case: Case) -> None:
+    await _session(platform, case)
+    await asyncio.to_thread(platform.store_messages, case, ["one", "two"])
 
 
-async def _conversation_with_costs(platform: Platform, session_id: str) -> None:
-    assert (await platform.turn(session_id, "hello")).error is None
+async def _conversation_with_costs(platform: Platform, case: Case) -> None:
+    assert (await platform.turn(case, "hello")).error is None
 
 
-async def _conversation_with_file(platform: Platform, session_id: str) -> None:
-    await _conversation(platform, session_id)
-    await asyncio.to_thread(platform.store_file, session_id)
+async def _conversation_with_file(platform: Platform, case: Case) -> None:
+    await _conversation(platform, case)
+    await asyncio.to_thread(platform.store_file, case)
 
 
-async def _two_sessions(platform: Platform, session_id: str) -> None:
-    await _conversation(platform, session_id)
-    await _session(platform, f"{session_id}-2")
+async def _two_sessions(platform: Platform, case: Case) -> None:
+    await _conversation(platform, case)
+    answer = await platform.ask(case, "PUT", "/sessions/{id}-2/metadata", {"title": "Second"})
+    assert answer.status_code == 200, answer.text
 
 
-async def _managed_model(platform: Platform, session_id: str) -> None:
-    await asyncio.to_thread(platform.store_managed_model, f"gpt-{session_id}")
+async def _managed_model(platform: Platform, case: Case) -> None:
+    await asyncio.to_thread(platform.store_managed_model, case)
 
 
-async def _first_of_the_month(platform: Platform, session_id: str) -> None:
-    """The user has no summary yet, and the model is priced."""
-
-    def forget_summary() -> None:
-        table = platform.environment["DYNAMODB_COST_SUMMARY_TABLE_NAME"]
-        dynamodb = platform.boto("dynamodb")
-        for item in dynamodb.scan(TableName=table)["Items"]:
-            dynamodb.delete_item(TableName=table, Key={"PK": item["PK"], "SK": item["SK"]})
-
-    await asyncio.gather(asyncio.to_thread(forget_summary), _managed_model(platform, session_id))
+async def _managed_model_and_role(platform: Platform, case: Case) -> None:
+    await _managed_model(platform, case)
+    await asyncio.to_thread(platform.store_role, case)
 
 
-def _again(act: Callable[[Platform, str], Awaitable[Observed]]) -> Callable[[Platform, str], Awaitable[None]]:
+def _again(act: Callable[[Platform, Case], Awaitable[Observed]]) -> Callable[[Platform, Case, bool], Awaitable[None]]:
     """The same request now succeeds: nothing is stuck or half done."""
 
-    async def verify(platform: Platform, session_id: str) -> None:
-        observed = await act(platform, session_id)
+    async def verify(platform: Platform, case: Case, _: bool) -> None:
+        observed = await act(platform, case)
         assert observed.status < 400, observed.visible
         assert not observed.partial, observed.visible
 
     return verify
 
 
-async def _deleted(platform: Platform, session_id: str) -> None:
-    await _again(_http("DELETE", "/sessions/{id}"))(platform, session_id)
-    listed = await platform.app_client.get("/sessions?limit=20")
-    assert session_id not in {session["sessionId"] for session in listed.json()["sessions"]}
-    assert await platform.messages(session_id) == []
+async def _deleted(platform: Platform, case: Case, unstored: bool) -> None:
+    await _again(_http("DELETE", "/sessions/{id}"))(platform, case, unstored)
+    assert (await platform.ask(case, "GET", "/sessions")).json()["sessions"] == []
+    assert await platform.messages(case) == []
 
 
-async def _goes_on(platform: Platform, session_id: str) -> None:
+async def _goes_on(platform: Platform, case: Case, unstored: bool) -> None:
     """Roles alternate, the session is free, and the next turn is stored and billed at its place."""
-    _assert_alternating(await platform.messages(session_id))
-    turn = await platform.turn(session_id, "and now?")
-    assert turn.error is None, turn.visible
-    stored = await platform.messages(session_id)
-    _assert_alternating(stored)
-    assert [stored[-2]["content"][0]["text"], stored[-1]["content"][0]["text"]] == ["and now?", "Hello world."]
+    if not unstored:
+        _assert_alternating(await platform.messages(case))
+    turn = await platform.turn(case, "and now?")
+    assert turn.error is None, f"the next turn failed: {turn.error}"
+    stored = await platform.messages(case)
+    if not unstored:
+        _assert_alternating(stored)
+    assert [message["content"][0]["text"] for message in stored[-2:]] == ["and now?", "Hello world."]
     assert stored[-1]["metadata"]["tokenUsage"]["inputTokens"] == 1000
-    billed = [index for index, message in enumerate(stored) if "metadata" in message]
-    assert all(stored[index]["role"] == "assistant" for index in billed), "a cost record is joined to a user message"
-    session = await platform.app_client.get(f"/sessions/{session_id}/metadata")
-    assert session.status_code == 200
+    billed = [message["role"] for message in stored if "metadata" in message]
+    assert set(billed) == {"assistant"}, "a cost record is joined to a user message"
+    session = await platform.ask(case, "GET", "/sessions/{id}/metadata")
+    assert session.status_code == 200, session.text
     assert session.json()["messageCount"] >= 1
 
 
@@ -164,13 +165,13 @@ def _assert_alternating(messages: list[dict[str, Any]]) -> None:
     assert not roles or roles[0] == "user", f"roles do not alternate: {roles}"
 
 
-_list = _http("GET", "/sessions?limit=5")
+_list = _http("GET", "/sessions")
 _get = _http("GET", "/sessions/{id}/metadata")
 _create = _http("PUT", "/sessions/{id}/metadata", {"title": "New"})
 _patch = _http("PUT", "/sessions/{id}/metadata", {"title": "After", "lastModel": "n", "tags": ["a"]})
 _read = _http("GET", "/sessions/{id}/messages")
 _delete = _http("DELETE", "/sessions/{id}")
-_bulk = _http("POST", "/sessions/bulk-delete", lambda session_id: {"sessionIds": [session_id, f"{session_id}-2"]})
+_bulk = _http("POST", "/sessions/bulk-delete", lambda case: {"sessionIds": [case.session_id, f"{case.session_id}-2"]})
 
 SCENARIOS = [
     Scenario("list sessions", _session, _list, _again(_list)),
@@ -180,12 +181,12 @@ SCENARIOS = [
     Scenario("read messages", _conversation_with_costs, _read, _again(_read)),
     Scenario("delete session", _conversation_with_file, _delete, _deleted, background=True),
     Scenario("delete sessions", _two_sessions, _bulk, _again(_bulk), background=True),
-    Scenario("first turn", _first_of_the_month, _chat(MESSAGE, model_id="gpt-{id}"), _goes_on),
+    Scenario("first turn", _managed_model, _chat(MESSAGE), _goes_on),
     Scenario("second turn", _conversation_with_costs, _chat(MESSAGE), _goes_on),
     Scenario(
         "turn with a tool",
-        _managed_model,
-        _chat(f"[tool] {MESSAGE}", model_id="gpt-{id}", enabled_tools=["calculator"]),
+        _managed_model_and_role,
+        _chat(f"[tool] {MESSAGE}", enabled_tools=["calculator"]),
         _goes_on,
     ),
     Scenario("turn of a failing model", _session, _chat(f"[status 401] {MESSAGE}"), _goes_on, own_error="model_error"),
@@ -193,5 +194,3 @@ SCENARIOS = [
         "turn that fails midway", _nothing, _chat(f"[reset later] {MESSAGE}"), _goes_on, own_error="service_unavailable"
     ),
 ]
-
-__all__ = ["HARMLESS", "MESSAGE", "SCENARIOS", "USER_ID", "Observed", "Scenario"]

@@ -228,13 +228,14 @@ class FaultProxy:
                 status_code=answer.status,
                 headers=[
                     ("content-type", answer.content_type),
-                    ("content-length", str(len(answer.body) + (1 if is_broken else 0))),
+                    ("content-length", str(len(answer.body))),
                     *answer.headers,
                 ],
             )
         )
         if is_broken:
-            writer.write((head or b"") + answer.body[: len(answer.body) // 2])
+            whole = (head or b"") + answer.body
+            writer.write(whole[: len(whole) - len(answer.body) // 2 - 3])
             await writer.drain()
             _reset(writer)
             return False
