@@ -174,6 +174,22 @@ async def test_what_a_model_reads_of_a_tool(
     assert "s3cret" not in str([vars(record) for record in caplog.records])
 
 
+async def test_a_tool_input_that_is_no_json_is_the_models_mistake(
+    provider: ModelServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = {"id": "t1", "name": "calculator", "arguments": ['{"expression": "s3cret']}
+    provider.script({"steps": [{"tool": broken}, {"finish": "tool_calls"}, usage()]}, answer("done"))
+    items = await turn(tools=["calculator"])
+    assert result_of(items)["content"] == [{"text": "Error: expression: Field required"}]
+    assert summary(items)
+    assert "s3cret" not in caplog.text
+
+
+async def test_without_tools_none_are_offered(provider: ModelServer) -> None:
+    assert summary(await turn())
+    assert "tools" not in provider.calls[0]
+
+
 async def test_two_uses_of_a_disabled_tool_are_answered_apart(provider: ModelServer) -> None:
     provider.script(tool_call(("t1", "browser_get_page_info", {}), ("t2", "browser_get_page_info", {})), answer("ok"))
     items = await turn(tools=["browser_get_page_info"])

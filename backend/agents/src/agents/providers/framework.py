@@ -1,6 +1,7 @@
 """The framework's own exceptions as failures. Imports the framework."""
 
 import json
+import logging
 
 from strands.types.exceptions import (
     ContextWindowOverflowException,
@@ -12,6 +13,9 @@ from strands.types.exceptions import (
 from agents.failures import CUT, TOO_LONG, CutStream, RunHalted, described, throttled
 from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import ErrorTable
+
+# Its warnings quote what models wrote.
+logging.getLogger("strands").setLevel(logging.ERROR)
 
 
 def run_errors(provider: ErrorTable) -> ErrorTable:

@@ -43,6 +43,13 @@ class _Model(OpenAIModel):
 
     _open = False
 
+    def format_request(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        request = super().format_request(*args, **kwargs)
+        if not request["tools"]:
+            # Servers of this interface, among them the original one, have refused an empty list.
+            del request["tools"]
+        return request
+
     def format_chunk(self, event: dict[str, Any], **kwargs: Any) -> StreamEvent:
         if event["chunk_type"] == "message_stop":
             # The framework's word for the reason that the server did not give.
