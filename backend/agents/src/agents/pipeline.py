@@ -56,6 +56,8 @@ class _Call:
     metrics: Metrics = field(default_factory=Metrics)
     text: str = ""
     used: set[int] = field(default_factory=set)
+    shown: set[int] = field(default_factory=set)
+    reasons: bool = False
     open: dict[int | None, _Block] = field(default_factory=dict)
 
 
@@ -158,11 +160,15 @@ class Pipeline:
         block = self._call.open.get(key)
         if block is None or block.kind == "undecided":
             block = _Block("reasoning", announced=False)
-            block.index = self._allocate(key)
+            block.index = self._allocate(key, shown=False)
             self._call.open[key] = block
         text = content.get("text") or (content.get("reasoningText") or {}).get("text")
         signature = content.get("signature") or (content.get("reasoningText") or {}).get("signature")
         redacted = content.get("redactedContent")
+        if not self._call.reasons and (text or signature or redacted):
+            self._call.reasons = True
+            # Clients put all reasoning of a message into one block above those that they have been shown by now.
+            self._call.used.add(max(self._call.shown, default=-1) + 1)
         if text:
             self._note_delta(self._clock())
             yield Reasoning("text", text)
@@ -180,11 +186,13 @@ class Pipeline:
         for key in tuple(self._call.open):
             yield from self._block_stop(key)
 
-    def _allocate(self, key: int | None) -> int:
+    def _allocate(self, key: int | None, *, shown: bool = True) -> int:
         """The provider's index unless it was used in this message already, else the next above all used ones."""
         used = self._call.used
         index = key if key is not None and key >= 0 and key not in used else max(used, default=-1) + 1
         used.add(index)
+        if shown:
+            self._call.shown.add(index)
         return index
 
     def _metadata(self, data: Mapping[str, Any]) -> CallMetadata:
