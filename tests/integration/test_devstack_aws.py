@@ -173,7 +173,7 @@ def test_no_write_is_lost_to_a_transaction_that_fails_meanwhile(aws: EmbeddedAws
     table = variables["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]
     client = dynamodb_client(aws.endpoint)
 
-    for number in range(300):  # enough for a transaction to take a while
+    for number in range(600):  # enough for a transaction to take a while
         client.put_item(TableName=table, Item=key(f"other-{number}"))
 
     def fail(_: int) -> None:
@@ -194,10 +194,10 @@ def test_no_write_is_lost_to_a_transaction_that_fails_meanwhile(aws: EmbeddedAws
         )
 
     with ThreadPoolExecutor(8) as pool:
-        outcomes = [pool.submit(work, turn) for turn in range(40) for work in (fail, count)]
+        outcomes = [pool.submit(work, turn) for turn in range(80) for work in (fail, count)]
         for outcome in outcomes:
             outcome.result()
-    assert client.get_item(TableName=table, Key=key("counter"))["Item"]["n"] == {"N": "40"}
+    assert client.get_item(TableName=table, Key=key("counter"))["Item"]["n"] == {"N": "80"}
 
 
 def test_transactions_do_not_fill_the_memory() -> None:
