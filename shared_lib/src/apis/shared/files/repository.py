@@ -22,7 +22,7 @@ class FileRepository:
         """This user's files only: the index holds those of everybody who used the same session id."""
         query = Query(Condition("GSI1PK = :session", values={":session": f"CONV#{session_id}"}), index="SessionIndex")
         items = (await self._table.query_all(query)).unwrap()
-        return collect(parse_as(FileRecord, item) for item in items if item.get("userId") == user_id)
+        return collect(parse_as(FileRecord, item) for item in items if item["PK"] == f"USER#{user_id}")
 
     @railway
     async def delete_session_files(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:

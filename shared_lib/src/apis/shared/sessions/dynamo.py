@@ -155,6 +155,7 @@ class DynamoSessions:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
             return Failure(_MOVED)
+        _read(item).unwrap()
         preferences = item.get("preferences")
         kept: Item = {name: value for name, value in item.items() if value is not None}
         if isinstance(preferences, Mapping):
