@@ -72,6 +72,20 @@ class ScriptedModel:
         with suppress(OSError):
             await writer.wait_closed()
 
+    @staticmethod
+    async def _breaks(prompt: str, when: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if f"[reset{when}]" in prompt:
+            await asyncio.sleep(0.05)
+            _reset(writer)
+        elif f"[hang{when}]" in prompt:
+            await reader.read()
+        elif f"[garbage{when}]" in prompt:
+            head = b"" if when else b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n"
+            writer.write(head + b"data: {not json\n\n")
+        else:
+            return False
+        return True
+
     async def _answer(
         self, messages: list[dict[str, Any]], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
@@ -80,14 +94,7 @@ class ScriptedModel:
         if refusal := _STATUS.search(prompt):
             writer.write(_refusal(int(refusal.group(1))))
             return
-        if "[reset]" in prompt:
-            _reset(writer)
-            return
-        if "[hang]" in prompt:
-            await reader.read()
-            return
-        if "[garbage]" in prompt:
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {not json\n\n")
+        if await self._breaks(prompt, "", reader, writer):
             return
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
         if "[tool]" in prompt and messages[-1]["role"] != "tool":
@@ -95,15 +102,7 @@ class ScriptedModel:
             return
         writer.write(_delta({"role": "assistant", "content": WORDS[0]}))
         await writer.drain()
-        if "[hang later]" in prompt:
-            await reader.read()
-            return
-        if "[reset later]" in prompt:
-            await asyncio.sleep(0.05)
-            _reset(writer)
-            return
-        if "[garbage later]" in prompt:
-            writer.write(b"data: {not json\n\n")
+        if await self._breaks(prompt, " later", reader, writer):
             return
         for word in (" and",) * 1200 if "[slow]" in prompt else WORDS[1:]:
             if "[slow]" in prompt:
@@ -114,8 +113,9 @@ class ScriptedModel:
 
 
 def _text(message: dict[str, Any]) -> str:
+    """The last text: an unanswered message before it may have been joined to it."""
     content = message["content"]
-    return content if isinstance(content, str) else "".join(block.get("text", "") for block in content)
+    return content if isinstance(content, str) else next(b["text"] for b in reversed(content) if b["type"] == "text")
 
 
 def _chunk(**members: Any) -> bytes:

@@ -48,14 +48,31 @@ class Scenario:
 
 
 # Faults that leave the answer right, with the contract's rule.
-HARMLESS: dict[tuple[str, FaultKind], str] = {
-    ("dynamodb.GetItem faults-sessions-metadata", FaultKind.CORRUPT_ITEM): (
-        "The move of a session is conditional on all that was read: it is lost, and reads again."
-    ),
-    (
-        "s3.DeleteObject faults-user-files",
-        FaultKind.GARBAGE,
-    ): "Any 2xx answer to a delete means that the object is gone.",
+HARMLESS: dict[tuple[str, str, FaultKind], str] = {
+    (scenario, target, kind): reason
+    for target, kind, reason, *scenarios in (
+        (
+            "dynamodb.GetItem faults-sessions-metadata",
+            FaultKind.CORRUPT_ITEM,
+            "The move of a session is conditional on all that was read: it is lost, and reads again.",
+            "second turn",
+            "turn of a failing model",
+        ),
+        (
+            "bedrock-agentcore.ListEvents",
+            FaultKind.CORRUPT_ITEM,
+            "A deletion reads the ids of events, not what they hold.",
+            "delete session",
+            "delete sessions",
+        ),
+        (
+            "s3.DeleteObject faults-user-files",
+            FaultKind.GARBAGE,
+            "Any 2xx answer to a delete means that the object is gone.",
+            "delete session",
+        ),
+    )
+    for scenario in scenarios
 }
 
 
