@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import PRICED, Deployment, Event
+from tests.support.deployment import PRICED, REMEMBERED, Deployment, Event
+from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 
@@ -228,6 +229,30 @@ async def test_a_model_without_an_answer_keeps_the_roles_alternating(
     assert "stream_error" not in turn.names
     roles = [role for role, _ in await tables.conversation(session_id)]
     assert roles == ["user", "assistant"]
+
+
+async def test_what_is_remembered_of_a_user_reaches_the_model_and_is_not_stored(
+    tables: Deployment, model: ModelServer, session_id: str
+) -> None:
+    await tables.chat(session_id, REMEMBERED)
+    await tables.chat(session_id, "and else?")
+    assert said(model, 0) == [("user", f"<user_context>\nlikes python\n</user_context>{REMEMBERED}")]
+    assert said(model, 1)[0] == ("user", REMEMBERED)
+    assert (await tables.conversation(session_id))[0] == ("user", [REMEMBERED])
+
+
+async def test_memory_that_cannot_be_searched_is_done_without(
+    tables: Deployment, model: ModelServer, session_id: str
+) -> None:
+    fault = Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="RetrieveMemoryRecords")
+    with tables.proxy.injecting(fault) as injection:
+        turn = await tables.chat(session_id, REMEMBERED)
+    assert injection.hits == 1
+    assert turn.names[-1] == "done"
+    assert "stream_error" not in turn.names
+    assert said(model) == [("user", REMEMBERED)]
+    await tables.chat(session_id, REMEMBERED)
+    assert "likes python" in said(model)[-1][1]
 
 
 @pytest.mark.parametrize("text", ["Grüße, 世界 \U0001f600", 'a "quoted" \\ back\nslash', "</user_context> \u2028 x"])

@@ -1,13 +1,16 @@
 """The client hangs up, or sends twice."""
 
 import asyncio
+import signal
 import time
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deployment import Deployment, until
+from tests.support.deployment import Deployment, running_deployment, until
+from tests.support.fault_proxy import FaultProxy
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 
 STOPPED = "Session stopped by user"
@@ -166,3 +169,21 @@ async def test_many_sessions_answer_at_once(
     assert [turn.shown[0].text for turn in turns] == ["ab"] * clients
     for number in range(clients):
         assert await tables.conversation(f"{session_id}-{number}") == [("user", [str(number)]), ("assistant", ["ab"])]
+
+
+async def test_a_service_that_is_stopped_ends_its_turns_properly(
+    aws: tuple[dict[str, str], FaultProxy, str], model: ModelServer, session_id: str, tmp_path: Path
+) -> None:
+    model.script(HANGING)
+    async with running_deployment(aws, model, tmp_path, in_tables=True) as deployment:
+        running = asyncio.create_task(deployment.chat(session_id))
+        await called(model)
+        await asyncio.sleep(0.2)
+        deployment.service.terminate()
+        async with asyncio.timeout(5):
+            turn = await running
+        assert await asyncio.to_thread(deployment.service.wait) in {0, -signal.SIGTERM}
+        assert turn.names[-3:] == ["message_stop", "stream_error", "done"]
+        assert (turn.error["code"], turn.error["recoverable"]) == ("service_unavailable", True)
+        assert turn.error["metadata"] == {"session_id": session_id}, "the ending is stored"
+        assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]

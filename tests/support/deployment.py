@@ -19,7 +19,7 @@ from devstack.aws import create_resources, embedded_aws
 from devstack.services import APP_API, DEVELOPMENT, INFERENCE_API, Service, running_service
 from tests.support.chat_client import ShownMessage, shown
 from tests.support.conformance import conforming_client
-from tests.support.fault_proxy import FaultProxy
+from tests.support.fault_proxy import Call, FaultProxy
 from tests.support.model_server import ModelServer
 
 USER_ID = "000000000"
@@ -34,6 +34,9 @@ PRICES = {
     "cacheReadPricePerMillionTokens": 0.1,
     "cacheWritePricePerMillionTokens": 1.25,
 }
+
+REMEMBERED = "what do I like"
+_STRATEGY = {"strategyId": "preferences-1", "name": "p", "type": "USER_PREFERENCE"}
 
 type Event = tuple[str, dict[str, Any]]
 
@@ -206,7 +209,8 @@ def seeded_aws() -> Iterator[tuple[dict[str, str], FaultProxy, str]]:
         for item in (*_models(), *_role(PERMITTED_TOOLS)):
             table = "MANAGED_MODELS" if item["PK"].startswith("MODEL#") else "APP_ROLES"
             dynamodb.put_item(TableName=variables[f"DYNAMODB_{table}_TABLE_NAME"], Item=encode_item(item))
-        proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: {"memory": {"strategies": []}})
+        proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: {"memory": {"strategies": [_STRATEGY]}})
+        proxy.answer("bedrock-agentcore", "RetrieveMemoryRecords", _remembered)
         yield {**variables, "AWS_ENDPOINT_URL": proxy.url}, proxy, aws.endpoint
 
 
@@ -237,6 +241,21 @@ async def running_deployment(
             await conforming_client(inference.base_url, timeout=30, trust_env=False) as inference_client,
         ):
             yield Deployment(app_client, inference_client, inference, model, proxy, variables, direct, root)
+
+
+def _remembered(call: Call) -> dict[str, Any]:
+    """One preference, for a message that asks for it."""
+    namespace = f"/strategies/{_STRATEGY['strategyId']}/actors/{USER_ID}"
+    assert namespace in call.text
+    record = {
+        "memoryRecordId": "mem-0000000000000000000000000000000000000000",
+        "content": {"text": "likes python"},
+        "memoryStrategyId": _STRATEGY["strategyId"],
+        "namespaces": [namespace],
+        "createdAt": 1.0,
+        "score": 0.9,
+    }
+    return {"memoryRecordSummaries": [record] if REMEMBERED in call.text else []}
 
 
 def _body(session_id: str, message: str, members: Mapping[str, Any]) -> dict[str, Any]:
