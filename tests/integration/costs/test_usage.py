@@ -10,9 +10,12 @@ from typing import Any
 
 import pytest
 
+from apis.shared.aws.dynamodb import Item, Table, Update
 from apis.shared.costs.models import LatencyMetrics, PricingSnapshot, TokenUsage
+from apis.shared.costs.repository import Counted, UserCostSummaries
 from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder
-from apis.shared.result import Success
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success
 from tests.integration.conftest import Aws
 
 SESSIONS = "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"
@@ -335,6 +338,27 @@ async def test_neither_time_nor_rank_goes_back(aws: Aws, recorder: UsageRecorder
     assert (totals["totalRequests"], totals["totalCost"]) == (2, Decimal("0.02187"))
     assert totals["lastUpdated"] == later.isoformat()
     assert totals["GSI2SK"] == "COST#000000000000999"
+
+
+async def test_a_rank_that_another_turn_has_raised_meanwhile_stays(aws: Aws, user: str, moment: datetime) -> None:
+    """The other turn comes between the increment and the rank of this one."""
+
+    class Overtaken(Table):
+        async def update(self, write: Update, **options: Any) -> Result[Item, ErrorDetail]:
+            if write.expression.startswith("SET GSI2SK"):
+                aws.dynamodb.update_item(
+                    TableName=self.name,
+                    Key={name: {"S": value} for name, value in write.key.items()},
+                    UpdateExpression="SET GSI2SK = :rank",
+                    ExpressionAttributeValues={":rank": {"S": "COST#000000000000999"}},
+                )
+            return await super().update(write, **options)
+
+    summaries = UserCostSummaries(Overtaken(aws.environment[SUMMARIES]))
+    counted = Counted.of(message(moment).to_record(user, "s"), moment.isoformat())
+    assert [await summaries.add(counted) for _ in range(2)] == [Success(None)] * 2
+    totals = summary(aws, user, moment)
+    assert (totals["totalRequests"], totals["GSI2SK"]) == (2, "COST#000000000000999")
 
 
 @pytest.mark.parametrize(("year", "month", "last"), [(2027, 2, 28), (2028, 2, 29), (2027, 4, 30), (2027, 12, 31)])

@@ -1,6 +1,7 @@
 """Reads behind a resolution: to the end of the index, side by side, and never taken for an empty answer."""
 
 import asyncio
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -97,6 +98,23 @@ async def test_an_unset_variable_is_the_table_of_that_name(
         outcome = await get_app_role_service().resolve_user_permissions(user("Staff"))
     assert {call.target.table for call in recording.calls} == {"app-roles"}
     assert outcome.failure().code is ErrorCode.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize(
+    ("kept", "calls"),
+    [("USER", {}), ("ROLE", {"Query": 1}), ("MAPPING", {"GetItem": 1}), (None, {"Query": 1, "GetItem": 1})],
+)
+async def test_each_cache_on_its_own(aws: Aws, configure: Configure, kept: str | None, calls: dict[str, int]) -> None:
+    aws.clear(ROLES)
+    ttl = {f"APP_ROLE_{name}_CACHE_TTL_MINUTES": "5" if name == kept else "0" for name in ("USER", "ROLE", "MAPPING")}
+    configure(**ttl)
+    get_app_role_service.cache_clear()
+    service = get_app_role_service()
+    store(aws, "r", "Staff", **granting("a"))
+    assert await tools(service, "Staff") == ["a"]
+    with aws.proxy.recording() as recording:
+        assert await tools(service, "Staff") == ["a"]
+    assert Counter(call.target.operation for call in recording.calls) == calls
 
 
 async def test_reads_go_out_together(aws: Aws, service: AppRoleService) -> None:
