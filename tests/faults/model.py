@@ -2,7 +2,7 @@
 
 `[tool]` calls the calculator once, `[status 429]` refuses, `[reset]` and `[garbage]` break before the first token,
 `[reset later]` and `[garbage later]` after it, `[hang]` and `[hang later]` never go on, `[slow]` writes a word every
-50 ms for a minute. Anything else is answered `Hello world.`
+50 ms for a minute, `[pause]` waits two seconds after the first. Anything else is answered `Hello world.`
 """
 
 import asyncio
@@ -104,6 +104,8 @@ class ScriptedModel:
         await writer.drain()
         if await self._breaks(prompt, " later", reader, writer):
             return
+        if "[pause]" in prompt:
+            await asyncio.sleep(2)
         for word in (" and",) * 1200 if "[slow]" in prompt else WORDS[1:]:
             if "[slow]" in prompt:
                 await asyncio.sleep(0.05)
