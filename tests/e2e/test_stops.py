@@ -121,6 +121,27 @@ async def test_hanging_up_during_a_tool_starts_no_other(
     assert stored[3]["content"] == [{"type": "text", "text": STOPPED}]
 
 
+@pytest.mark.parametrize("event", ["message_start", "tool_use", "message_stop", "tool_result", "metadata"])
+async def test_after_a_hang_up_at_any_event_the_conversation_goes_on(
+    tables: Deployment, model: ModelServer, session_id: str, event: str
+) -> None:
+    first = tool_call(("t1", "calculator", {"expression": "6*7"}), text="Let me see.")
+    model.script({"steps": [*first["steps"], {"pause_ms": 100}]}, answer("42."))
+    await hang_up_after(tables, session_id, event, enabled_tools=["calculator"])
+
+    model.reset()
+    turn = await tables.chat(session_id, "again")
+
+    assert turn.shown[-1].text == "Hello world."
+    stored = await tables.messages(session_id)
+    assert [message["role"] for message in stored] == ["user", "assistant"] * (len(stored) // 2)
+    uses = [block["toolUse"]["toolUseId"] for one in stored for block in one["content"] if "toolUse" in block]
+    results = [block["toolResult"]["toolUseId"] for one in stored for block in one["content"] if "toolResult" in block]
+    assert uses == results
+    assert stored[-1]["metadata"]["tokenUsage"]["inputTokens"] == 10
+    assert {message["role"] for message in stored if "metadata" in message} == {"assistant"}
+
+
 async def test_the_same_message_again_waits_for_the_aborted_turn(
     tables: Deployment, model: ModelServer, session_id: str
 ) -> None:
