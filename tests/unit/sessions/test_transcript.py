@@ -46,6 +46,7 @@ def stored(role: Any) -> StoredMessage:
         ("assistant", None, None, None),
         ("user", {"cost": 1.0}, None, None),
         ("assistant", {"cost": 1.0}, {"cost": 1.0}, None),
+        ("assistant", {"cost": None, "latency": {"endToEndLatency": 5}}, {"latency": {"endToEndLatency": 5}}, None),
         (
             "assistant",
             {"citations": [{"assistantId": "a", "text": None}]},

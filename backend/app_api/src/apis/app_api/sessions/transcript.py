@@ -36,7 +36,7 @@ def message_response(
             role=stored.message["role"],
             content=content,
             created_at=stored.created_at,
-            metadata={name: _without_nulls(value) for name, value in body.items() if name != "citations"}
+            metadata=_without_nulls({name: value for name, value in body.items() if name != "citations"})
             if is_costed
             else None,
             citations=citations or None,
