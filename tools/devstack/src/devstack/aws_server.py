@@ -18,13 +18,13 @@ def main() -> None:
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
     # Lazy: moto reads MOTO_PORT at import.
-    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415
+    from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - lazy, see above
         DomainDispatcherApplication,
         MotoRequestHandler,
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb  # noqa: PLC0415
+    from devstack import moto_dynamodb  # noqa: PLC0415 - lazy, see above
 
     moto_dynamodb.install()
     application = DomainDispatcherApplication(create_backend_app)

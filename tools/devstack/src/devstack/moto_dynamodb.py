@@ -25,10 +25,10 @@ from moto.dynamodb.responses import DynamoHandler
 def install() -> None:
     """Change moto's classes in this process; to be called once, before the first request."""
     # mypy: methods are replaced on purpose, moto has no other place to change them.
-    BaseModel.__new__ = _untracked  # type: ignore[method-assign]
-    Table.__deepcopy__ = _snapshot  # type: ignore[attr-defined]
-    DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)  # type: ignore[method-assign]
-    DynamoDBBackend.update_item = _on_a_copy(DynamoDBBackend.update_item)  # type: ignore[method-assign]
+    BaseModel.__new__ = _untracked  # type: ignore[method-assign]  # mends moto in place
+    Table.__deepcopy__ = _snapshot  # type: ignore[attr-defined]  # mends moto in place
+    DynamoHandler.call_action = _one_at_a_time(DynamoHandler.call_action)  # type: ignore[method-assign]  # mends moto in place
+    DynamoDBBackend.update_item = _on_a_copy(DynamoDBBackend.update_item)  # type: ignore[method-assign]  # mends moto in place
 
 
 def _untracked(cls: type[BaseModel], *_: object, **__: object) -> BaseModel:
