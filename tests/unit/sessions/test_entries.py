@@ -54,6 +54,13 @@ def test_what_is_no_message_is_an_internal_error(entry: Any) -> None:
     assert (error.code, error.cause) == ("internal_error", None)
 
 
+@pytest.mark.parametrize("data", ["@@", "iVBOR/8", "iVBO R/8="])
+def test_bytes_that_are_no_base64_are_no_empty_picture(data: str) -> None:
+    picture = {"image": {"source": {"bytes": {"__bytes_encoded__": True, "data": data}}}}
+    error = decode_entry({"message": {"role": "user", "content": [picture]}}).failure()
+    assert (error.code, error.cause) == ("internal_error", None)
+
+
 @pytest.mark.parametrize(("length", "kind"), [(10, "conversational"), (MAX_CONVERSATIONAL, "blob")])
 def test_a_long_message_is_a_blob(length: int, kind: str) -> None:
     payload = _payload(encode_entry({"role": "user", "content": [{"text": "x" * length}]}, 0), "user")

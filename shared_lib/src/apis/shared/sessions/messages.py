@@ -88,7 +88,7 @@ def _encode_bytes(value: Any) -> Any:
 def _decode_bytes(value: Any) -> Any:
     match value:
         case {"__bytes_encoded__": True, "data": str(data)}:
-            return base64.b64decode(data)
+            return base64.b64decode(data, validate=True)
         case dict():
             return {name: _decode_bytes(member) for name, member in value.items()}
         case list():
