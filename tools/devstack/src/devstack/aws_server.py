@@ -24,9 +24,10 @@ def main() -> None:
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb  # noqa: PLC0415 - lazy, see above
+    from devstack import moto_dynamodb, moto_memory  # noqa: PLC0415 - lazy, see above
 
     moto_dynamodb.install()
+    moto_memory.install()
     application = DomainDispatcherApplication(create_backend_app)
     run_simple(LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler)
 
