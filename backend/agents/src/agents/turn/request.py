@@ -1,13 +1,11 @@
 """What a client asks of a turn, and the rules that its published schema does not express."""
 
-import re
 from dataclasses import dataclass
 
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, validation_error
 from apis.shared.result import Failure, Result, Success
-
-SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+from apis.shared.sessions.models import is_session_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class TurnRequest:
 
 def check_request(request: TurnRequest) -> Result[TurnRequest, ErrorDetail]:
     """The session id rule, and a message that says something unless a file speaks for it."""
-    if SESSION_ID.fullmatch(request.session_id) is None:
+    if not is_session_id(request.session_id):
         return Failure(
             validation_error(
                 "A session id has 1 to 100 letters, digits, underscores and hyphens and begins with a letter or digit.",
