@@ -9,10 +9,11 @@ import sys
 from devstack.ports import LOOPBACK
 
 CONTEXT_TOKENS = 8192
-THREADS = 2
+# Threads wait for each other after every layer: beside busy neighbours two are ten times slower than one.
+THREADS = 1
 # Without it a model of this size repeats itself and never ends; an answer that is cut at the limit is a failed turn.
-REPEAT_PENALTY = 1.15
-REPEAT_WINDOW_TOKENS = 256
+REPEAT_PENALTY = 1.1
+REPEAT_WINDOW_TOKENS = 64
 ANSWER_TOKENS = 2048
 
 
