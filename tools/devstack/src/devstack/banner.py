@@ -7,6 +7,9 @@ import uuid
 from devstack.model import PROVIDER
 from devstack.stack import Stack
 
+# Instead of the default prompt of 400 tokens, which a small model reads for seconds before it answers.
+BRIEF = "You are a helpful assistant. Answer in two sentences."
+
 
 def banner(stack: Stack) -> str:
     session_id = str(uuid.uuid4())
@@ -37,6 +40,8 @@ def invocation(stack: Stack, session_id: str, message: str) -> str:
         "message": message,
         "provider": PROVIDER,
         "model_id": stack.model.name,
+        "system_prompt": BRIEF,
+        "temperature": 0.2,
         "enabled_tools": [],
     }
     return " ".join(

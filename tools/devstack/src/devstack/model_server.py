@@ -12,8 +12,8 @@ CONTEXT_TOKENS = 8192
 # Threads wait for each other after every layer: beside busy neighbours two are ten times slower than one.
 THREADS = 1
 # Without it a model of this size repeats itself and never ends; an answer that is cut at the limit is a failed turn.
-REPEAT_PENALTY = 1.1
-REPEAT_WINDOW_TOKENS = 64
+REPEAT_PENALTY = 1.12
+REPEAT_WINDOW_TOKENS = 256
 ANSWER_TOKENS = 2048
 
 
