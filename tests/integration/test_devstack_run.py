@@ -149,7 +149,7 @@ def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> No
         assert run.listening() == set()
 
 
-def test_a_part_that_dies_is_named_and_ends_the_others(tmp_path: Path) -> None:
+def test_an_api_that_dies_is_named_and_ends_the_others(tmp_path: Path) -> None:
     with model_listing() as url, devstack(tmp_path, "--model-url", url) as run:
         run.wait_for(READY)
         os.kill(child_pid(run, "apis.app_api.main:app"), signal.SIGKILL)
@@ -158,6 +158,21 @@ def test_a_part_that_dies_is_named_and_ends_the_others(tmp_path: Path) -> None:
         assert "devstack: app api ended unexpectedly (signal 9). Its last lines" in text
         assert "Uvicorn running on" in text
         assert "Traceback" not in text
+        assert run.listening() == set()
+
+
+def test_an_endpoint_that_dies_is_an_outage_that_the_apis_report(tmp_path: Path) -> None:
+    with model_listing() as url, devstack(tmp_path, "--model-url", url) as run:
+        run.wait_for("/messages\n")
+        sessions = f"http://127.0.0.1:{run.ports['app']}/sessions"
+        assert httpx.get(sessions, trust_env=False).status_code == 200
+        os.kill(child_pid(run, "devstack.aws_server"), signal.SIGKILL)
+        run.wait_for("devstack: aws ended unexpectedly (signal 9).")
+        answer = httpx.get(sessions, trust_env=False, timeout=30)
+        assert answer.status_code == 503
+        assert answer.json()["code"] == "service_unavailable"
+        run.process.terminate()
+        assert run.ended()[0] == 0
         assert run.listening() == set()
 
 

@@ -31,14 +31,24 @@ class Stack:
     """None: the caller's AWS account."""
     model: Model
     log_dir: Path
-    children: tuple[Child, ...]
+    dependencies: tuple[Child, ...]
+    """The embedded AWS endpoint and the local model, as far as they run here."""
+    apis: tuple[Child, ...]
 
     def watch(self) -> Result[None, ErrorDetail]:
-        """Wait until a part ends, which none should; only a signal ends the wait otherwise."""
+        """Wait until an API ends, which it should not; only a signal ends the wait otherwise.
+
+        A dependency that ends is an outage: it is reported, and the APIs go on, to show how they answer without it.
+        """
+        missed: set[str] = set()
         while True:
-            for child in self.children:
-                if not child.is_running:
-                    return Failure(child.death())
+            for api in self.apis:
+                if not api.is_running:
+                    return Failure(api.death())
+            for dependency in self.dependencies:
+                if not dependency.is_running and dependency.name not in missed:
+                    missed.add(dependency.name)
+                    console.complain(f"{dependency.death().message}\n\nThe APIs go on without it. Ctrl-C stops them.")
             time.sleep(_WATCH_SECONDS)
 
 
@@ -51,7 +61,7 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
     _check_ports(options).unwrap()
     parent = caller()
     api_key = parent.get("OPENAI_API_KEY", LOCAL_KEY) if options.model_url is not None else LOCAL_KEY
-    children: list[Child] = []
+    dependencies: list[Child] = []
 
     loading: Child | None = None
     if options.model_url is not None:
@@ -60,14 +70,14 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         file = model.model_file().unwrap()
         loading, chosen = model.start(file, options.model_port, log_dir)
         cleanup.callback(processes.stop, [loading])
-        children.append(loading)
+        dependencies.append(loading)
 
     if options.aws:
         aws_url, storage = None, _account(parent).unwrap()
     else:
         endpoint, aws_url = aws.start(options.aws_port, log_dir)
         cleanup.callback(processes.stop, [endpoint])
-        children.append(endpoint)
+        dependencies.append(endpoint)
         aws.ready(endpoint, aws_url).unwrap()
         storage = attempt(_furnish, parent, aws_url, chosen, errors=aws_errors()).unwrap()
         console.say(f"  aws            {aws_url}, {len(TABLES)} tables")
@@ -78,9 +88,8 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         services.INFERENCE_API, "inference api", options.inference_port, environment, log_dir
     )
     cleanup.callback(processes.stop, [app, inference])
-    children += [app, inference]
     if options.verbose:
-        console.follow(children)
+        console.follow([*dependencies, app, inference])
 
     for child, url, service in ((app, app_url, services.APP_API), (inference, inference_url, services.INFERENCE_API)):
         services.ready(child, url, services.HEALTH_PATHS[service]).unwrap()
@@ -90,7 +99,7 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         console.end_progress()
         loaded.unwrap()
     console.say(f"  {'model':<14} {chosen.base_url}, {chosen.name}")
-    return Success(Stack(app_url, inference_url, aws_url, chosen, log_dir, tuple(children)))
+    return Success(Stack(app_url, inference_url, aws_url, chosen, log_dir, tuple(dependencies), (app, inference)))
 
 
 @railway
