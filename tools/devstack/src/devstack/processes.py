@@ -53,15 +53,16 @@ class Child:
         """All that the process has written so far."""
         return self.log.read_text(errors="replace")
 
-    def last_lines(self) -> str:
-        return "\n".join(f"    {line}" for line in self.output().splitlines()[-_TAIL_LINES:])
+    def last_words(self) -> str:
+        """The end of its output as a sentence and indented lines."""
+        lines = self.output().splitlines()[-_TAIL_LINES:]
+        if not lines:
+            return "It wrote nothing."
+        return "\n".join([f"Its last lines ({self.log}):", *(f"    {line}" for line in lines)])
 
     def death(self) -> ErrorDetail:
         """The failure that says how a process which should run has ended."""
-        return refusal(
-            f"{self.name} ended unexpectedly ({_reason(self.process.returncode)}). "
-            f"Its last lines ({self.log}):\n{self.last_lines()}"
-        )
+        return refusal(f"{self.name} ended unexpectedly ({_reason(self.process.returncode)}). {self.last_words()}")
 
 
 def start(name: str, module: str, *arguments: str, environment: Mapping[str, str], log_dir: Path) -> Child:
@@ -98,12 +99,7 @@ def wait_until_answers(
                 on_wait(waited)
             time.sleep(POLL_SECONDS)
     seen = answer.map(lambda status: f"it answers with status {status}").value_or("it does not answer")
-    return Failure(
-        refusal(
-            f"{child.name} was not ready after {timeout:.0f} s: {seen} at {url}. "
-            f"Its last lines ({child.log}):\n{child.last_lines()}"
-        )
-    )
+    return Failure(refusal(f"{child.name} was not ready after {timeout:.0f} s: {seen} at {url}. {child.last_words()}"))
 
 
 def or_raise[T](result: Result[T, ErrorDetail]) -> T:
