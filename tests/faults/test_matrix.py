@@ -20,6 +20,8 @@ from tests.support.aws_wire import Target
 from tests.support.fault_proxy import Call, Fault, FaultKind, Recording
 
 SETTLE_SECONDS = 0.15
+TIMED_OUT_SECONDS = 4.5
+"""More than the read time-out of an AWS call."""
 LOG_SECONDS = 3.0
 AT_ONCE = 4
 HANGING_AT_ONCE = 16
@@ -80,12 +82,12 @@ def _places(calls: Sequence[Call], case: Case) -> list[Place]:
     return places
 
 
-async def _settled(scenario: Scenario, recording: Recording) -> None:
-    """Wait until the work in the background makes no further call."""
+async def _settled(scenario: Scenario, recording: Recording, seconds: float = SETTLE_SECONDS) -> None:
+    """Wait until the work in the background has made no further call for so long."""
     seen = -1
     while scenario.background and seen != len(recording.attempts):
         seen = len(recording.attempts)
-        await asyncio.sleep(SETTLE_SECONDS)
+        await asyncio.sleep(seconds)
 
 
 def _assert_undisturbed(scenario: Scenario, observed: Observed) -> None:
@@ -108,7 +110,7 @@ async def failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, pla
     fault = Fault(kind, target.service, target.operation, target.table, nth=place.nth, containing=marker)
     with platform.proxy.recording(containing=marker) as recording, platform.proxy.injecting(fault) as injection:
         observed = await scenario.act(platform, case)
-        await _settled(scenario, recording)
+        await _settled(scenario, recording, TIMED_OUT_SECONDS if kind is FaultKind.TIMEOUT else SETTLE_SECONDS)
     if injection.hits == 0:
         # The content of this answer cannot be corrupted, or a race between two writes made one call less.
         assert injection.without_content or place.nth > 1, "the call was not made"
@@ -212,6 +214,7 @@ def _spread(kind: FaultKind, case: tuple[Scenario, Place]) -> tuple[Scenario, Fa
 QUICK = [kind for kind in FaultKind if kind is not FaultKind.TIMEOUT]
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", QUICK)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_no_failure_stays_unseen(platform: Platform, scenario: Scenario, kind: FaultKind) -> None:
