@@ -2,6 +2,8 @@
 .PHONY: help run test check bench
 
 PYTHON := .venv/bin/python
+# For the tests that make environments of their own.
+export UV := $(CURDIR)/scripts/uv
 
 help:
 	@echo "make run    the whole platform on this machine   (options: make run ARGS='--help')"
