@@ -82,9 +82,12 @@ class LogReader:
     def __init__(self, service: Service) -> None:
         self._file = service.process.log.open(encoding="utf-8", errors="replace")
         self._file.seek(0, io.SEEK_END)
+        self._unfinished = ""
 
     def records(self) -> list[dict[str, Any]]:
-        return [_record(line) for line in self._file.read().splitlines() if line.strip()]
+        """A line that is still being written is for the next look."""
+        *lines, self._unfinished = (self._unfinished + self._file.read()).split("\n")
+        return [_record(line) for line in lines if line.strip()]
 
 
 def _record(line: str) -> dict[str, Any]:
