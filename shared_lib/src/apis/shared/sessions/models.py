@@ -1,6 +1,5 @@
 """A session's record and its messages, as both services know them."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -9,8 +8,9 @@ from typing import Annotated, Any, Literal, TypedDict
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from apis.shared.storage.json_files import is_safe_id
+
 NEW_CONVERSATION = "New Conversation"
-_SESSION_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 type SessionStatus = Literal["active", "archived", "deleted"]
 type ContentBlock = dict[str, Any]  # Any: one key that names the kind, {"text": ...}, {"toolUse": {...}} and so on
@@ -142,7 +142,7 @@ class SessionPage:
 
 def is_session_id(value: str) -> bool:
     """The rule of the message store: 1 to 100 letters, digits, `_` and `-`."""
-    return _SESSION_ID.fullmatch(value) is not None
+    return is_safe_id(value)
 
 
 def utc_now() -> str:

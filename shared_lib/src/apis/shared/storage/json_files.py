@@ -21,7 +21,7 @@ from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
 type Json = Any  # Any: a JSON document; callers parse it into a record
 type JsonObject = dict[str, Json]
 
-SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
+_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _ERRORS = ErrorTable.of((OSError, service_unavailable), (ValueError, lambda _: internal_error(None)))
 # A file that another request deletes meanwhile is absent; one that may not be read is not.
@@ -32,7 +32,7 @@ _locks: "weakref.WeakValueDictionary[Path, asyncio.Lock]" = weakref.WeakValueDic
 
 def is_safe_id(value: str) -> bool:
     """Whether `value` may become part of a path: the session id rule, so no separator and no dot."""
-    return SAFE_ID.fullmatch(value) is not None
+    return _SAFE_ID.fullmatch(value) is not None
 
 
 async def read_json(path: Path) -> Result[Json | None, ErrorDetail]:
