@@ -25,10 +25,10 @@ from apis.shared.aws.dynamodb import (
     plain,
     transact,
 )
-from apis.shared.errors import ErrorDetail, conflict, internal_error
+from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
-from apis.shared.sessions.repository import Annotations
+from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
 from apis.shared.sessions.tokens import decode_key_token, encode_key_token
 
 ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
@@ -38,7 +38,6 @@ _LONGEST_INDEX_KEY = 2048  # bytes; the service refuses to look for a longer one
 _NOT_A_COST = frozenset(
     {"PK", "SK", "GSI1PK", "GSI1SK", "GSI_PK", "GSI_SK", "ttl", "userId", "sessionId", "messageId", "timestamp"}
 )
-_MOVED = conflict("The session was changed by another request. Please try again.")
 
 
 class DynamoSessions:
@@ -89,7 +88,7 @@ class DynamoSessions:
             (self._table, Put(_claim(record), PK_ABSENT)),
             (self._table, Put(session, PK_ABSENT)),
         ]
-        return await transact(writes, lost_condition=_MOVED)
+        return await transact(writes, lost_condition=SESSION_CHANGED)
 
     @railway
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
@@ -116,7 +115,7 @@ class DynamoSessions:
                 values=values,
                 condition=Condition(condition),
             ),
-            lost_condition=_MOVED,
+            lost_condition=SESSION_CHANGED,
         )
         return _read(changed.unwrap())
 
@@ -126,7 +125,7 @@ class DynamoSessions:
     ) -> Result[None, ErrorDetail]:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
-            return Failure(_MOVED)
+            return Failure(SESSION_CHANGED)
         count = _read(item).unwrap().message_count + turns
         changes: Item = {"lastMessageAt": last_message_at, "messageCount": count}
         if preferences:
@@ -140,13 +139,14 @@ class DynamoSessions:
                 values={f":{name}": value for name, value in changes.items()},
                 condition=_unchanged(item),
             )
-            return (await self._table.update(update, lost_condition=_MOVED, returning="NONE")).map(lambda _: None)
+            advanced = await self._table.update(update, lost_condition=SESSION_CHANGED, returning="NONE")
+            return advanced.map(lambda _: None)
         writes: list[tuple[Table, Write]] = [
             (self._table, Delete(_key(record), _unchanged(item))),
             (self._table, Put({**item, **changes, "SK": sort_key}, PK_ABSENT)),
             (self._table, Put(_claim(record))),
         ]
-        return await transact(writes, lost_condition=_MOVED)
+        return await transact(writes, lost_condition=SESSION_CHANGED)
 
     @railway
     async def soft_delete(
@@ -154,7 +154,7 @@ class DynamoSessions:
     ) -> Result[None, ErrorDetail]:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
-            return Failure(_MOVED)
+            return Failure(SESSION_CHANGED)
         _read(item).unwrap()
         preferences = item.get("preferences")
         kept: Item = {name: value for name, value in item.items() if value is not None}
@@ -174,7 +174,7 @@ class DynamoSessions:
             (self._table, Put(deleted)),
             (self._table, Put(_claim(record))),
         ]
-        return await transact(writes, lost_condition=_MOVED)
+        return await transact(writes, lost_condition=SESSION_CHANGED)
 
 
 def _user(user_id: str) -> str:

@@ -7,16 +7,15 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from apis.shared.errors import ErrorDetail, conflict, internal_error, validation_error
+from apis.shared.errors import ErrorDetail, internal_error, validation_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord, is_session_id
-from apis.shared.sessions.repository import Annotations
+from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
 from apis.shared.sessions.tokens import decode_moment_token, encode_moment_token
 from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_json, update_json
 
 RECORD_FILE = "session-metadata.json"
 COSTS_FILE = "message-metadata.json"
-_MOVED = conflict("The session was changed by another request. Please try again.")
 _ABSENT = SessionLookup(None)
 
 
@@ -61,7 +60,7 @@ class LocalSessions:
 
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
         def created(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
-            return Success(record.stored()) if existing is None else Failure(_MOVED)
+            return Success(record.stored()) if existing is None else Failure(SESSION_CHANGED)
 
         return (await self._update(record, created)).map(lambda _: None)
 
@@ -116,7 +115,7 @@ class LocalSessions:
 
         def changed(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
             if existing is None or existing.get("userId") != record.user_id or existing.get("deleted"):
-                return Failure(_MOVED)
+                return Failure(SESSION_CHANGED)
             return Success(change(existing))
 
         return _parse((await self._update(record, changed)).unwrap())

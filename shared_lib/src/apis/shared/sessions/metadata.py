@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
-from apis.shared.errors import ErrorCode, ErrorDetail, conflict, validation_error
+from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.models import (
     NEW_CONVERSATION,
@@ -21,11 +21,10 @@ from apis.shared.sessions.models import (
     is_session_id,
     utc_now,
 )
-from apis.shared.sessions.repository import SessionRepository, get_session_repository
+from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository, get_session_repository
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = (0.05, 0.2)
-_LOST = conflict("The session was changed by another request. Please try again.")
 
 
 def session_not_found(session_id: str) -> ErrorDetail:
@@ -122,7 +121,7 @@ class SessionService:
     ) -> Result[None, ErrorDetail]:
         async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
             if lookup.is_taken:
-                return Failure(_LOST)
+                return Failure(SESSION_CHANGED)
             if lookup.active is None:
                 if not is_session_id(session_id):
                     return Failure(validation_error("The session id is not valid.", field="body.session_id"))
@@ -152,7 +151,7 @@ class SessionService:
                 return result
             lookup = None
             await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - spreads retries, protects nothing
-        return Failure(_LOST)
+        return Failure(SESSION_CHANGED)
 
 
 _OUTAGES = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.TIMEOUT})

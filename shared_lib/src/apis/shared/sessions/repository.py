@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
 
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Result
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.settings import StorageSettings, settings
+
+SESSION_CHANGED = conflict("The session was changed by another request. Please try again.")
 
 
 @dataclass(frozen=True, slots=True)
