@@ -23,6 +23,7 @@ from apis.shared.costs.models import (
 from apis.shared.costs.repository import CostRecords, Counted, SystemRollups, UserCostSummaries, first_failure
 from apis.shared.errors import ErrorDetail, validation_error
 from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.sessions.local import COSTS_FILE, session_folder
 from apis.shared.settings import MemorySettings, StorageSettings, settings
 from apis.shared.storage.json_files import JsonObject, is_safe_id, update_json
 
@@ -121,7 +122,7 @@ async def _write_local(record: CostRecord, message_index: int) -> Result[None, E
     session_id = record.attribution.session_id
     if not is_safe_id(session_id):
         return Failure(validation_error("The session id is not valid.", field="body.session_id"))
-    path = settings(StorageSettings).sessions_dir / f"session_{session_id}" / "message-metadata.json"
+    path = session_folder(settings(StorageSettings).sessions_dir, session_id) / COSTS_FILE
 
     def added(document: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
         return Success({**(document or {}), str(message_index): record.body()})

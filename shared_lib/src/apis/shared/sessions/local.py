@@ -43,7 +43,7 @@ class LocalSessions:
     async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
         if not is_session_id(session_id):
             return Success(_ABSENT)
-        record = (await self._read(self._folder(session_id))).unwrap()
+        record = (await self._read(session_folder(self._root, session_id))).unwrap()
         if record is None:
             return Success(_ABSENT)
         return Success(SessionLookup(record) if record.user_id == user_id else SessionLookup(None, is_foreign=True))
@@ -53,7 +53,7 @@ class LocalSessions:
         lookup = (await self.find(user_id, session_id)).unwrap()
         if not is_session_id(session_id):
             return Success(Annotations(lookup, {}))
-        costs = (await read_json(self._folder(session_id) / COSTS_FILE)).unwrap() or {}
+        costs = (await read_json(session_folder(self._root, session_id) / COSTS_FILE)).unwrap() or {}
         if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
             return Failure(internal_error(None, entity="cost record", key=session_id))
         return Success(Annotations(lookup, {int(index): body for index, body in costs.items() if index.isdigit()}))
@@ -99,9 +99,6 @@ class LocalSessions:
 
         return (await self._change(record, deleted)).map(lambda _: None)
 
-    def _folder(self, session_id: str) -> Path:
-        return self._root / f"session_{session_id}"
-
     @railway
     async def _read(self, folder: Path) -> Result[SessionRecord | None, ErrorDetail]:
         document = (await read_json(folder / RECORD_FILE)).unwrap()
@@ -125,7 +122,12 @@ class LocalSessions:
     ) -> Result[JsonObject, ErrorDetail]:
         if not is_session_id(record.session_id):
             return Failure(validation_error("The session id is not valid.", field="session_id"))
-        return await update_json(self._folder(record.session_id) / RECORD_FILE, change)
+        return await update_json(session_folder(self._root, record.session_id) / RECORD_FILE, change)
+
+
+def session_folder(root: Path, session_id: str) -> Path:
+    """Only for what `is_session_id` accepts: the id becomes part of a path."""
+    return root / f"session_{session_id}"
 
 
 def _place(record: SessionRecord) -> tuple[str, str]:

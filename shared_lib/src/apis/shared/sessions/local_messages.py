@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apis.shared.errors import ErrorDetail, service_unavailable, validation_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
+from apis.shared.sessions.local import session_folder
 from apis.shared.sessions.messages import decode_entry, encode_entry
 from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
 from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json, write_json
@@ -70,7 +71,7 @@ class LocalMessages:
             "_internal_state": {},
             **stamps,
         }
-        (await _write_once(self._folder(session_id) / "session.json", session)).unwrap()
+        (await _write_once(session_folder(self._root, session_id) / "session.json", session)).unwrap()
         return await _write_once(self._agent(session_id) / "agent.json", agent)
 
     @railway
@@ -79,11 +80,8 @@ class LocalMessages:
         numbered = [path for path in paths if path.stem.removeprefix(_PREFIX).isdigit()]
         return Success(sorted(numbered, key=_number))
 
-    def _folder(self, session_id: str) -> Path:
-        return self._root / f"session_{session_id}"
-
     def _agent(self, session_id: str) -> Path:
-        return self._folder(session_id) / "agents" / "agent_default"
+        return session_folder(self._root, session_id) / "agents" / "agent_default"
 
 
 def _number(path: Path) -> int:
