@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from apis.shared.errors import ErrorDetail, validation_error
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect
+from apis.shared.result import ErrorTable, Failure, Result, attempt, collect
 from apis.shared.sessions.models import ContentBlock
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
@@ -70,8 +70,8 @@ def _decode(file: EncodedFile) -> Result[AttachedFile, ErrorDetail]:
             validation_error(f"The file {file.filename} is neither an image nor a document.", field="body.files")
         )
     errors = ErrorTable.of((binascii.Error, lambda _: unreadable), (ValueError, lambda _: unreadable))
-    return attempt(_strict_base64, file.data, errors=errors).bind(
-        lambda data: Success(AttachedFile(file.filename, file.content_type, data))
+    return attempt(_strict_base64, file.data, errors=errors).map(
+        lambda data: AttachedFile(file.filename, file.content_type, data)
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from apis.shared.aws.client import agentcore, agentcore_control
 from apis.shared.errors import ErrorDetail
-from apis.shared.result import Result, Success
+from apis.shared.result import Result
 
 PAGE_SIZE = 100
 
@@ -120,10 +120,10 @@ class Memory:
                 searchCriteria={"searchQuery": search, "topK": top_k},
             )
         )
-        return answer.bind(
-            lambda found: Success(
-                [record for item in found["memoryRecordSummaries"] if namespace in (record := _record(item)).namespaces]
-            )
+        return answer.map(
+            lambda found: [
+                record for item in found["memoryRecordSummaries"] if namespace in (record := _record(item)).namespaces
+            ]
         )
 
 

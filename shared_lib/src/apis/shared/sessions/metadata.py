@@ -67,7 +67,6 @@ class SessionService:
 
         return await self._retrying(user_id, session_id, attempt_once)
 
-    @railway
     async def delete_session(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
         """Hide the session. Deleting it again succeeds. Fails with `not_found`, and `conflict` for a lost race."""
 
