@@ -9,10 +9,11 @@ from decimal import Decimal
 
 import pytest
 
-from apis.shared.costs.models import LatencyMetrics, PricingSnapshot, TokenUsage
+from apis.shared.costs.models import LatencyMetrics
 from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder
 from apis.shared.result import Success
 from tests.integration.conftest import Aws
+from tests.support.worked_example import PRICING, USAGE
 
 SESSIONS = "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"
 SUMMARIES = "DYNAMODB_COST_SUMMARY_TABLE_NAME"
@@ -28,22 +29,10 @@ def turn(moment: datetime, model_id: str) -> AssistantMessageUsage:
         message_index=1,
         model_id=model_id,
         provider="bedrock",
-        usage=TokenUsage(
-            input_tokens=1000,
-            output_tokens=500,
-            total_tokens=1500,
-            cache_read_input_tokens=200,
-            cache_write_input_tokens=100,
-        ),
+        usage=USAGE,
         latency=LatencyMetrics(),
         timestamp=moment,
-        pricing=PricingSnapshot(
-            input_price_per_mtok=3,
-            output_price_per_mtok=15,
-            cache_write_price_per_mtok=3.75,
-            cache_read_price_per_mtok=0.3,
-            snapshot_at="2025-01-15T10:30:45Z",
-        ),
+        pricing=PRICING,
     )
 
 

@@ -11,28 +11,19 @@ from typing import Any
 import pytest
 
 from apis.shared.aws.dynamodb import Item, Table, Update
-from apis.shared.costs.models import LatencyMetrics, PricingSnapshot, TokenUsage
+from apis.shared.costs.models import LatencyMetrics, TokenUsage
 from apis.shared.costs.repository import Counted, UserCostSummaries
 from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success
 from tests.integration.conftest import Aws
+from tests.support.worked_example import PRICING, USAGE
 
 SESSIONS = "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"
 SUMMARIES = "DYNAMODB_COST_SUMMARY_TABLE_NAME"
 ROLLUPS = "DYNAMODB_SYSTEM_ROLLUP_TABLE_NAME"
 SONNET = "us.anthropic.claude-sonnet-4-5-20250929-v1:0"
 KEY = "us_anthropic_claude_sonnet_4_5_20250929_v1_0"
-PRICING = PricingSnapshot(
-    input_price_per_mtok=3,
-    output_price_per_mtok=15,
-    cache_write_price_per_mtok=3.75,
-    cache_read_price_per_mtok=0.3,
-    snapshot_at="2025-01-15T10:30:45Z",
-)
-USAGE = TokenUsage(
-    input_tokens=1000, output_tokens=500, total_tokens=1500, cache_read_input_tokens=200, cache_write_input_tokens=100
-)
 _months = itertools.count()
 
 

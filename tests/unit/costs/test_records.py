@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from apis.shared.costs.models import (
     CostRecord,
     LatencyMetrics,
-    PricingSnapshot,
     StoredCitation,
     TokenUsage,
     iso_timestamp,
 )
 from apis.shared.costs.service import AssistantMessageUsage
+from tests.support.worked_example import PRICING, USAGE
 
 MOMENT = datetime(2025, 1, 15, 10, 30, 45, 123456, UTC)
 
@@ -20,22 +20,10 @@ def test_a_complete_record() -> None:
         message_index=1,
         model_id="us.anthropic.claude-sonnet-4-5-20250929-v1:0",
         provider="bedrock",
-        usage=TokenUsage(
-            input_tokens=1000,
-            output_tokens=500,
-            total_tokens=1500,
-            cache_read_input_tokens=200,
-            cache_write_input_tokens=100,
-        ),
+        usage=USAGE,
         latency=LatencyMetrics(time_to_first_token=250, end_to_end_latency=1500),
         timestamp=MOMENT,
-        pricing=PricingSnapshot(
-            input_price_per_mtok=3,
-            output_price_per_mtok=15,
-            cache_write_price_per_mtok=3.75,
-            cache_read_price_per_mtok=0.3,
-            snapshot_at="2025-01-15T10:30:45Z",
-        ),
+        pricing=PRICING,
         citations=[StoredCitation(assistant_id="AST-1", document_id="DOC-1", file_name="a.pdf", text="hello")],
     )
     assert usage.to_record("000000001", "abc").body() == {
