@@ -5,19 +5,11 @@ from typing import Any
 
 import pytest
 
+from tests.support.chat_client import ERROR_SEQUENCE
 from tests.support.deployment import Deployment, until
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, Reply, answer, refusal, tool_call, usage
 
-ERROR_SEQUENCE = [
-    "message_start",
-    "content_block_start",
-    "content_block_delta",
-    "content_block_stop",
-    "message_stop",
-    "stream_error",
-    "done",
-]
 SECRETS = ("sk-secret", "127.0.0.1", "OPENAI", "refusal-text", "Traceback", "httpx", "openai.")
 
 

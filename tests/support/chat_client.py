@@ -15,6 +15,16 @@ SERVER_EVENTS = frozenset(
     | {"content_block_stop", "reasoning", "message_stop", "metadata", "tool_result", "quota_exceeded", "stream_error"}
     | {"done", "ping"}
 )
+# How a turn that failed ends: a complete message that says so, then the error.
+ERROR_SEQUENCE = [
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_stop",
+    "stream_error",
+    "done",
+]
 STOP_REASONS = frozenset(
     {"end_turn", "tool_use", "max_tokens", "stop_sequence", "content_filtered", "guardrail_intervened"}
     | {"error", "quota_exceeded"}

@@ -13,6 +13,7 @@ from httpx_sse import aconnect_sse
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
 from apis.shared.http import EventStream, ResultRouter, create_service, sse
 from apis.shared.result import Failure, Result, Success
+from tests.support.chat_client import ERROR_SEQUENCE
 from tests.support.serving import serving
 
 
@@ -93,17 +94,6 @@ async def read(client: httpx.AsyncClient, name: str) -> tuple[httpx.Response, li
 
 def names(events: list[tuple[str, Any]]) -> list[str]:
     return [name for name, _ in events]
-
-
-ERROR_SEQUENCE = [
-    "message_start",
-    "content_block_start",
-    "content_block_delta",
-    "content_block_stop",
-    "message_stop",
-    "stream_error",
-    "done",
-]
 
 
 async def test_a_stream_and_its_headers(client: httpx.AsyncClient) -> None:
