@@ -319,6 +319,15 @@ async def test_a_folder_that_the_record_made_is_no_obstacle(
     assert (session["session_id"], session["session_type"], agent["agent_id"]) == (session_id, "AGENT", "default")
 
 
+async def test_a_message_that_is_deleted_while_the_folder_is_read_is_absent(
+    in_files: LocalMessages, tmp_path: Path, session_id: str
+) -> None:
+    assert await in_files.append(ADA, session_id, said(0)) == Success(None)
+    path = next(path for path in files_below(tmp_path) if path.name == "message_0.json")
+    path.with_name("message_1.json").symlink_to(path.with_name("gone"))
+    assert await texts(in_files, session_id) == ["message 0"]
+
+
 async def test_writers_of_one_moment_get_files_of_their_own(in_files: LocalMessages, session_id: str) -> None:
     outcomes = await asyncio.gather(*(in_files.append(ADA, session_id, said(index)) for index in range(8)))
     assert outcomes == [Success(None)] * 8

@@ -66,7 +66,7 @@ async def test_a_refused_change_leaves_the_file(tmp_path: Path) -> None:
     assert json.loads(path.read_text()) == {"a": 1}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"<html>", b'{"secret": "x', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"<html>", b'{"secret": "x', b"\xff\xfe"])
 async def test_a_file_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)

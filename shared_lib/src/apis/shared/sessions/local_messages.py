@@ -28,7 +28,9 @@ class LocalMessages:
             return Success([])
         paths = (await self._paths(session_id)).unwrap()
         documents = collect(await asyncio.gather(*(read_json(path) for path in paths))).unwrap()
-        messages = collect(decode_entry(document) for document in documents).unwrap()
+        # One that was deleted since the folder was listed is None.
+        present = [document for document in documents if document is not None]
+        messages = collect(map(decode_entry, present)).unwrap()
         return Success([message for message in messages if message is not None])
 
     @railway

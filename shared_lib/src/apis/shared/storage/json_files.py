@@ -57,7 +57,8 @@ async def update_json(
 
 async def list_folder(path: Path, pattern: str) -> Result[list[Path], ErrorDetail]:
     """The matching entries sorted by name; an absent folder is empty."""
-    return await asyncio.to_thread(attempt, _list, path, pattern, errors=_ERRORS)
+    listed = await asyncio.to_thread(attempt, _list, path, pattern, errors=_READ_ERRORS)
+    return listed.lash(lambda error: Success([]) if error == _ABSENT else Failure(error))
 
 
 def _lock_of(path: Path) -> asyncio.Lock:
@@ -75,7 +76,11 @@ def _read(path: Path) -> Result[Json | None, ErrorDetail]:
 
 
 def _load(path: Path) -> Json:
-    return json.loads(path.read_text(encoding="utf-8"))
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if document is None:  # would pass for a file that is absent
+        msg = "the file holds null"
+        raise ValueError(msg)
+    return document
 
 
 def _replace(path: Path, document: Json) -> None:
@@ -99,8 +104,6 @@ def _update(
 
 
 def _list(path: Path, pattern: str) -> list[Path]:
-    if not path.exists():
-        return []
     # Path.glob takes a folder that it may not read for an empty one.
     with os.scandir(path) as entries:
         return sorted(path / entry.name for entry in entries if fnmatch.fnmatchcase(entry.name, pattern))
