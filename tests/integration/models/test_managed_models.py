@@ -212,6 +212,12 @@ async def test_other_files_are_no_models(tmp_path: Path) -> None:
     assert len((await LocalManagedModels(tmp_path).list_all()).unwrap()) == 1
 
 
+async def test_a_model_that_is_deleted_while_the_folder_is_read_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(STORED), encoding="utf-8")
+    (tmp_path / "b.json").symlink_to(tmp_path / "gone")
+    assert len((await LocalManagedModels(tmp_path).list_all()).unwrap()) == 1
+
+
 async def test_f_qtm_60_a_folder_that_cannot_be_read_is_not_empty(tmp_path: Path) -> None:
     folder = tmp_path / "managed_models"
     assert await LocalManagedModels(folder).list_all() == Success([])

@@ -100,10 +100,12 @@ class LocalManagedModels:
     @railway
     async def list_all(self) -> Result[list[ManagedModel], ErrorDetail]:
         paths = (await list_folder(self._folder, "*.json")).unwrap()
-        return collect(await asyncio.gather(*(_read(path) for path in paths)))
+        models = collect(await asyncio.gather(*(_read(path) for path in paths))).unwrap()
+        return Success([model for model in models if model is not None])
 
 
-async def _read(path: Path) -> Result[ManagedModel, ErrorDetail]:
+async def _read(path: Path) -> Result[ManagedModel | None, ErrorDetail]:
+    """None for a file that was deleted since the folder was listed."""
     document = await read_json(path)
     return document.bind(lambda content: _from_file(path, content)).alt(lambda error: _naming(path.stem, error))
 
@@ -112,7 +114,9 @@ def _stored(item: Item) -> Result[ManagedModel, ErrorDetail]:
     return parse_as(ManagedModel, item).alt(lambda error: _naming(str(item["PK"]), error))
 
 
-def _from_file(path: Path, document: Any) -> Result[ManagedModel, ErrorDetail]:
+def _from_file(path: Path, document: Any) -> Result[ManagedModel | None, ErrorDetail]:
+    if document is None:
+        return Success(None)
     corrupt = internal_error(None, entity="ManagedModel", file=path.name)
     errors = ErrorTable.of((ValidationError, lambda _: corrupt))
     # The exception quotes the content, which must not reach the log.
