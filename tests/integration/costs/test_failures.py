@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from apis.shared.aws import client as aws_client
-from apis.shared.costs.service import UsageRecorder
+from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
@@ -23,7 +23,7 @@ MOMENT = datetime(2050, 3, 15, 10, 30, 45, 123456, UTC)
 
 @pytest.fixture
 def recorder(aws: Aws) -> UsageRecorder:
-    return UsageRecorder()
+    return get_usage_recorder()
 
 
 @pytest.fixture
@@ -126,7 +126,8 @@ async def test_one_failing_message_does_not_stop_the_others(
     ):
         error = failure(await recorder.record(user, "s", turn))
     assert error.code is ErrorCode.INTERNAL_ERROR
-    (logged,) = [record.__dict__ for record in caplog.records if record.message == "usage not recorded"]
+    (logged,) = [record.__dict__ for record in caplog.records if record.message == "a further write failed"]
+    assert logged["what"] == "usage of an assistant message"
     assert (logged["code"], logged["context"]["step"]) == ("service_unavailable", "cost record")
     assert [record["messageId"] for record in aws.items(SESSIONS, f"USER#{user}")] == [3]
     assert summary(aws, user, MOMENT)["totalRequests"] == 1
@@ -142,7 +143,7 @@ async def test_a_corrupt_total_is_not_ranked(aws: Aws, recorder: UsageRecorder, 
 
 async def test_a_table_that_does_not_exist(aws: Aws, configure: Configure, user: str) -> None:
     configure(**{SUMMARIES: "no-such-table"})
-    error = failure(await UsageRecorder().record(user, "s", [message(MOMENT)]))
+    error = failure(await get_usage_recorder().record(user, "s", [message(MOMENT)]))
     assert (error.code, error.context["step"]) == (ErrorCode.INTERNAL_ERROR, "summary")
     assert "no-such-table" not in error.model_dump_json()
 
@@ -154,7 +155,7 @@ async def test_an_endpoint_that_is_gone(
         nobody.bind(("127.0.0.1", 0))
         configure(AWS_ENDPOINT_URL=f"http://127.0.0.1:{nobody.getsockname()[1]}")
         monkeypatch.setattr(aws_client.dynamodb, "_client", None)
-        error = failure(await UsageRecorder().record(user, "s", [message(MOMENT)]))
+        error = failure(await get_usage_recorder().record(user, "s", [message(MOMENT)]))
     assert (error.code, error.context["step"]) == (ErrorCode.SERVICE_UNAVAILABLE, "cost record")
 
 

@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from apis.shared.aws.dynamodb import Item, Table, Update
+from apis.shared.costs.counted import Counted
 from apis.shared.costs.models import LatencyMetrics, TokenUsage
-from apis.shared.costs.repository import Counted, UserCostSummaries
-from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder
+from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder, get_usage_recorder
+from apis.shared.costs.summaries import UserCostSummaries
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success
 from tests.integration.conftest import Aws
@@ -57,7 +58,7 @@ def moment() -> datetime:
 
 @pytest.fixture
 def recorder(aws: Aws) -> UsageRecorder:
-    return UsageRecorder()
+    return get_usage_recorder()
 
 
 def summary(aws: Aws, user: str, moment: datetime) -> dict[str, Any]:

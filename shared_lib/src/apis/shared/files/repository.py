@@ -1,12 +1,12 @@
 """Uploaded files in the files table and their objects in S3."""
 
 import asyncio
-from datetime import UTC, datetime
 
 from apis.shared.aws.dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
 from apis.shared.aws.s3 import Bucket
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.files.models import FileRecord
+from apis.shared.moments import zulu_form
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.wiring import once
@@ -64,7 +64,7 @@ def _uncount(file: FileRecord) -> Update:
             ":bytes": -file.size_bytes,
             ":files": -1,
             ":user": file.user_id,
-            ":now": datetime.now(UTC).isoformat().replace("+00:00", "Z"),
+            ":now": zulu_form(),
         },
     )
 

@@ -7,7 +7,7 @@ and for a moment the index may show a moved record neither at its old nor at its
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from typing import Any
 
 from apis.shared.aws.dynamodb import (
     PK_ABSENT,
@@ -22,10 +22,10 @@ from apis.shared.aws.dynamodb import (
     Value,
     Write,
     parse_as,
-    plain,
     transact,
 )
-from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.costs.records import INDEX_PREFIX, read_cost
+from apis.shared.errors import ErrorDetail
 from apis.shared.page_tokens import decode_key_token, encode_key_token
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
@@ -35,18 +35,11 @@ ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
 _INDEX = "SessionLookupIndex"
 _GUARDED = ("messageCount", "title", "status", "starred", "tags", "preferences", "compaction")
 _LONGEST_INDEX_KEY = 2048  # bytes; the service refuses to look for a longer one
-_NOT_A_COST = frozenset(
-    {"PK", "SK", "GSI1PK", "GSI1SK", "GSI_PK", "GSI_SK", "ttl", "userId", "sessionId", "messageId", "timestamp"}
-)
 
 
 class DynamoSessions:
     def __init__(self, table: Table) -> None:
         self._table = table
-
-    @classmethod
-    def of(cls, table_name: str) -> Self:
-        return cls(Table(table_name))
 
     @railway
     async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
@@ -74,10 +67,9 @@ class DynamoSessions:
     async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
         items = (await self._table.query_all(_lookup(session_id, meta_only=False))).unwrap()
         lookup = _choose(user_id, [item for item in items if item.get("GSI_SK") == "META"]).unwrap()
+        own = [item for item in items if item.get("userId") == user_id and "messageId" in item]
         costs = collect(
-            _cost(item)
-            for item in items
-            if str(item.get("GSI_SK", "")).startswith("C#") and item.get("userId") == user_id and "messageId" in item
+            read_cost(item) for item in own if str(item.get("GSI_SK", "")).startswith(INDEX_PREFIX)
         ).unwrap()
         # Oldest first, so that of several records of one message the latest wins.
         return Success(Annotations(lookup, dict(costs)))
@@ -208,14 +200,6 @@ def _lookup(session_id: str, *, meta_only: bool) -> Query:
     else:
         condition = Condition("GSI_PK = :session", values=values)
     return Query(condition, index=_INDEX)
-
-
-def _cost(item: Item) -> Result[tuple[int, Mapping[str, Any]], ErrorDetail]:
-    """Message index and body of a cost record; the body is free-form and passes through as it is."""
-    index = item["messageId"]
-    if not isinstance(index, int):
-        return Failure(internal_error(None, entity="cost record", key=f"{item.get('PK')} / {item.get('SK')}"))
-    return Success((index, {name: plain(value) for name, value in item.items() if name not in _NOT_A_COST}))
 
 
 def _choose(user_id: str, items: Sequence[Item]) -> Result[SessionLookup, ErrorDetail]:

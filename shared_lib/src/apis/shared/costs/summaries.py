@@ -1,117 +1,17 @@
-"""Where costs are stored: one record per assistant message, totals per user and month, totals of the system."""
+"""What each user spent in each month."""
 
-import asyncio
 import calendar
-import logging
-import time
-import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 
 from apis.shared.aws.dynamodb import PK_ABSENT, Condition, Item, Put, Table, Update, Value
-from apis.shared.costs.formula import calculate_savings, cents_key, sanitize_model_id
-from apis.shared.costs.models import CostRecord, TokenUsage
+from apis.shared.costs.counted import Counted
+from apis.shared.costs.formula import cents_key
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success, railway
 
-logger = logging.getLogger(__name__)
-
-_DAY_SECONDS = 24 * 60 * 60
-RECORD_TTL_SECONDS = 365 * _DAY_SECONDS
-
 # Marks a lost condition that is an expected outcome; it never leaves this module.
 _LOST = ErrorDetail(code=ErrorCode.CONFLICT, message="expected", detail="expected")
-
-
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """The counters that one cost record adds to every total.
-
-    `turn_timestamp` is that of the last message of the turn: the messages are counted at the same time, and the
-    totals must not look older than the last of them.
-    """
-
-    record: CostRecord
-    usage: TokenUsage
-    cost: float
-    savings: float
-    turn_timestamp: str
-
-    @classmethod
-    def of(cls, record: CostRecord, turn_timestamp: str) -> "Counted":
-        return cls(
-            record,
-            record.token_usage or TokenUsage(),
-            record.cost or 0.0,
-            calculate_savings(record.token_usage, record.model_info.pricing_snapshot),
-            turn_timestamp,
-        )
-
-    @property
-    def user_id(self) -> str:
-        return self.record.attribution.user_id
-
-    @property
-    def timestamp(self) -> str:
-        return self.record.attribution.timestamp
-
-    @property
-    def month(self) -> str:
-        return self.timestamp[:7]
-
-    @property
-    def day(self) -> str:
-        return self.timestamp[:10]
-
-    @property
-    def model_key(self) -> str:
-        return sanitize_model_id(self.record.model_info.model_id)
-
-
-def first_failure(outcomes: Iterable[Result[None, ErrorDetail]]) -> Result[None, ErrorDetail]:
-    """The first Failure of writes that were all attempted; the other ones reach the log only."""
-    first: ErrorDetail | None = None
-    for outcome in outcomes:
-        match outcome:
-            case Failure(error) if first is None:
-                first = error
-            case Failure(error):
-                logger.error(
-                    "usage not recorded",
-                    extra={"code": error.code.value, "context": error.context},
-                    exc_info=error.cause,
-                )
-            case _:
-                pass
-    return Success(None) if first is None else Failure(first)
-
-
-class CostRecords:
-    """Cost records in the sessions table."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    async def put(self, record: CostRecord, message_index: int) -> Result[None, ErrorDetail]:
-        owner = record.attribution
-        user, session = f"USER#{owner.user_id}", f"SESSION#{owner.session_id}"
-        keys: Item = {
-            "PK": user,
-            "SK": f"C#{owner.timestamp}#{uuid.uuid4()}",
-            "GSI1PK": user,
-            "GSI1SK": owner.timestamp,
-            "GSI_PK": session,
-            "GSI_SK": f"C#{owner.timestamp}",
-            "sessionId": owner.session_id,
-            "userId": owner.user_id,
-            "timestamp": owner.timestamp,
-            "messageId": message_index,
-            "ttl": int(time.time()) + RECORD_TTL_SECONDS,
-        }
-        body: Item = record.model_dump(by_alias=True, exclude_none=True)
-        return await self._table.put(Put({**keys, **body}))
 
 
 class UserCostSummaries:
@@ -289,100 +189,9 @@ def _assigned(values: Iterable[str]) -> list[str]:
     return [f"{name} = :{name}" for name in values]
 
 
-@dataclass(frozen=True, slots=True)
-class _Rollup:
-    """One total of the system, and where it is remembered which users it has counted."""
-
-    kind: str
-    key: str
-    seen: str
-    seen_days: int
-    user_counter: str
-    counters: Mapping[str, int | float]
-    described: Mapping[str, str] = field(default_factory=dict)
-
-
-class SystemRollups:
-    """Totals of all users per day, month, and model and month."""
-
-    def __init__(self, table: Table) -> None:
-        self._table = table
-
-    async def add(self, counted: Counted) -> Result[None, ErrorDetail]:
-        """Two calls per rollup, all rollups at once; all are attempted."""
-        return first_failure(await asyncio.gather(*(self._add_to(rollup, counted) for rollup in _rollups(counted))))
-
-    async def _add_to(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
-        """The user first: only a user who is new in the period counts in its number of users."""
-        outcome = await self._count(rollup, counted)
-        return outcome.alt(lambda error: error.caused_by(None, rollup=rollup.kind.lower()))
-
-    @railway
-    async def _count(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
-        is_new = (await self._first_seen(rollup, counted.user_id)).unwrap()
-        added: dict[str, Value] = {"totalCost": counted.cost, "totalRequests": 1, **rollup.counters}
-        if is_new:
-            added[rollup.user_counter] = 1
-        settled: dict[str, Value] = {"lastUpdated": _now(), "type": rollup.kind.lower(), **rollup.described}
-        updated = await self._table.update(
-            Update(
-                key={"PK": f"ROLLUP#{rollup.kind}", "SK": rollup.key},
-                expression=(
-                    f"SET {', '.join(f'#{name} = :{name}' for name in settled)} "
-                    f"ADD {', '.join(f'#{name} :{name}' for name in added)}"
-                ),
-                names={f"#{name}": name for name in (*settled, *added)},
-                values=_named({**settled, **added}),
-            ),
-            returning="NONE",
-        )
-        return updated.map(lambda _: None)
-
-    async def _first_seen(self, rollup: _Rollup, user_id: str) -> Result[bool, ErrorDetail]:
-        """True for a user who is new in the period; a known user is not a failure."""
-        marker: Item = {
-            "PK": rollup.seen,
-            "SK": user_id,
-            "trackedAt": _now(),
-            "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
-        }
-        marked = await self._table.put(Put(marker, PK_ABSENT), lost_condition=_LOST)
-        return Success(False) if _is_lost(marked) else marked.map(lambda _: True)
-
-
-def _rollups(counted: Counted) -> list[_Rollup]:
-    info = counted.record.model_info
-    tokens = {"totalInputTokens": counted.usage.input_tokens, "totalOutputTokens": counted.usage.output_tokens}
-    with_cache = {
-        **tokens,
-        "totalCacheReadTokens": counted.usage.cache_read_input_tokens or 0,
-        "totalCacheWriteTokens": counted.usage.cache_write_input_tokens or 0,
-    }
-    rollups = [
-        _Rollup("DAILY", counted.day, f"ACTIVE#DAILY#{counted.day}", 90, "activeUsers", with_cache),
-        _Rollup(
-            "MONTHLY",
-            counted.month,
-            f"ACTIVE#MONTHLY#{counted.month}",
-            400,
-            "activeUsers",
-            {**with_cache, "totalCacheSavings": counted.savings},
-        ),
-    ]
-    if info.model_id and info.model_name and info.provider:
-        key = f"{counted.month}#{counted.model_key}"
-        described = {"modelId": info.model_id, "modelName": info.model_name, "provider": info.provider}
-        rollups.append(_Rollup("MODEL", key, f"ACTIVE#MODEL#{key}", 400, "uniqueUsers", tokens, described))
-    return rollups
-
-
 def _is_lost[T](result: Result[T, ErrorDetail]) -> bool:
     match result:
         case Failure(error):
             return error == _LOST
         case _:
             return False
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()
