@@ -9,7 +9,7 @@ import pytest
 
 from apis.shared import settings as settings_module
 from apis.shared.aws import client as aws_client
-from apis.shared.aws.dynamodb import decode_item, encode_item
+from apis.shared.aws.boto_dynamodb import decode_item, encode_item
 from devstack.aws import create_resources, embedded_aws
 from tests.support.fault_proxy import FaultProxy
 

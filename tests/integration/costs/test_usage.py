@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apis.shared.aws.dynamodb import Item, Table, Update
+from apis.shared.aws.boto_dynamodb import Item, Table, Update
 from apis.shared.costs.models import LatencyMetrics, TokenUsage
 from apis.shared.costs.repository import Counted, UserCostSummaries
 from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apis.shared.aws.dynamodb import Table
+from apis.shared.aws.boto_dynamodb import Table
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.models.managed_models import (
     DynamoManagedModels,

@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from apis.shared import settings as settings_module
+from apis.shared.aws.boto_dynamodb import Table
 from apis.shared.aws.client import ServiceClient
-from apis.shared.aws.dynamodb import Table
 from apis.shared.result import Failure, Success
 from apis.shared.sessions.dynamo import DynamoSessions
 from apis.shared.sessions.metadata import SessionService

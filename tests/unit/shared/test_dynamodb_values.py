@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from apis.shared.aws.dynamodb import Value, decode, decode_item, encode, encode_item, parse_as, plain
+from apis.shared.aws.boto_dynamodb import Value, decode, decode_item, encode, encode_item, parse_as, plain
 from apis.shared.result import Success
 
 # DynamoDB's own bounds: 38 digits, magnitudes up to 1E+125.

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from apis.shared.aws.dynamodb import PK_ABSENT, Condition, Item, Put, Table, Update, Value
+from apis.shared.aws.boto_dynamodb import PK_ABSENT, Condition, Item, Put, Table, Update, Value
 from apis.shared.costs.formula import calculate_savings, cents_key, sanitize_model_id
 from apis.shared.costs.models import CostRecord, TokenUsage
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error

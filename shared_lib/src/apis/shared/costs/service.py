@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from apis.shared.aws.dynamodb import Table
+from apis.shared.aws.boto_dynamodb import Table
 from apis.shared.costs.formula import calculate_cost, model_name, model_version
 from apis.shared.costs.models import (
     Attribution,

@@ -4,7 +4,7 @@ import asyncio
 from datetime import UTC, datetime
 from functools import cache
 
-from apis.shared.aws.dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
+from apis.shared.aws.boto_dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
 from apis.shared.aws.s3 import Bucket
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.files.models import FileRecord

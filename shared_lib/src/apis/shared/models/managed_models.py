@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, FiniteFloat, Valida
 from pydantic.alias_generators import to_camel
 
 from apis.shared.auth.models import User
-from apis.shared.aws.dynamodb import Condition, Item, Query, Table, parse_as
+from apis.shared.aws.boto_dynamodb import Condition, Item, Query, Table, parse_as
 from apis.shared.costs.models import PricingSnapshot
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.rbac.models import UserEffectivePermissions

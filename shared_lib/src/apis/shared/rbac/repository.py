@@ -1,6 +1,6 @@
 """AppRoles in the roles table; the tool catalogue shares it."""
 
-from apis.shared.aws.dynamodb import Condition, Query, Table, parse_as
+from apis.shared.aws.boto_dynamodb import Condition, Query, Table, parse_as
 from apis.shared.errors import ErrorDetail
 from apis.shared.rbac.models import AppRole, RoleMapping
 from apis.shared.result import Result, Success, collect, railway

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from apis.shared.auth.models import User
-from apis.shared.aws.dynamodb import Table
+from apis.shared.aws.boto_dynamodb import Table
 from apis.shared.errors import ErrorDetail
 from apis.shared.rbac.models import WILDCARD, AppRole, UserEffectivePermissions
 from apis.shared.rbac.repository import AppRoleRepository

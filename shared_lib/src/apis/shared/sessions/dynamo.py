@@ -9,7 +9,7 @@ and for a moment the index may show a moved record neither at its old nor at its
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from apis.shared.aws.dynamodb import (
+from apis.shared.aws.boto_dynamodb import (
     PK_ABSENT,
     PK_EXISTS,
     Condition,

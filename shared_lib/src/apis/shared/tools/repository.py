@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from functools import cache
 
-from apis.shared.aws.dynamodb import Item, Table, parse_as
+from apis.shared.aws.boto_dynamodb import Item, Table, parse_as
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
