@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from apis.shared import settings as settings_module
 from apis.shared.aws import client as aws_client
 from apis.shared.aws.boto_dynamodb import decode_item, encode_item
+from apis.shared.wiring import forget_all
 from devstack.aws import create_resources, embedded_aws
 from tests.support.fault_proxy import FaultProxy
 
@@ -64,7 +64,7 @@ def embedded() -> Iterator[Aws]:
         }
         for name, value in environment.items():
             patch.setenv(name, value)
-        patch.setattr(settings_module, "_loaded", {})
+        forget_all()
         # Making a client takes a tenth of a second, so each is made once.
         clients = {client._service: client._make() for client in _CLIENTS}
         direct = boto3.session.Session()
@@ -87,7 +87,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
                 monkeypatch.delenv(name, raising=False)
             else:
                 monkeypatch.setenv(name, value)
-        monkeypatch.setattr(settings_module, "_loaded", {})
+        forget_all()
 
     return configured
 

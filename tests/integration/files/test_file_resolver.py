@@ -21,7 +21,6 @@ def user() -> str:
 
 @pytest.fixture
 def resolver(aws: Aws) -> FileResolver:
-    get_file_resolver.cache_clear()
     return get_file_resolver()
 
 
@@ -86,7 +85,6 @@ async def test_how_many_files_a_message_can_have(
     aws: Aws, configure: Configure, user: str, limit: str | None, accepted: int
 ) -> None:
     configure(FILE_UPLOAD_MAX_FILES_PER_MESSAGE=limit)
-    get_file_resolver.cache_clear()
     resolver, upload_id = get_file_resolver(), upload(aws, user)
     assert len((await resolver.resolve(user, [upload_id] * accepted)).unwrap()) == accepted
     with aws.proxy.recording() as recording:

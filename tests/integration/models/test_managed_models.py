@@ -229,6 +229,6 @@ async def test_f_qtm_60_a_folder_that_cannot_be_read_is_not_empty(tmp_path: Path
 async def test_without_a_table_models_are_local(configure: Configure, tmp_path: Path, variable: str | None) -> None:
     """The deployed Inference API runs so: an empty catalogue is no failure."""
     configure(**{MODELS: variable, "MANAGED_MODELS_DIR": str(tmp_path / "none")})
-    repository = get_managed_models.__wrapped__()
+    repository = get_managed_models()
     assert isinstance(repository, LocalManagedModels)
     assert await repository.find(HAIKU) == Success(None)

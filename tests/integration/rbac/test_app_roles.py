@@ -23,7 +23,6 @@ type MakeUser = Callable[..., User]
 def service(aws: Aws) -> AppRoleService:
     """With empty caches and an empty table."""
     aws.clear(ROLES)
-    get_app_role_service.cache_clear()
     return get_app_role_service()
 
 
@@ -226,7 +225,6 @@ async def test_a_time_to_live_of_zero_keeps_nothing(
     aws: Aws, service: AppRoleService, configure: Configure, user: MakeUser
 ) -> None:
     configure(**{f"APP_ROLE_{name}_CACHE_TTL_MINUTES": "0" for name in ("USER", "ROLE", "MAPPING")})
-    get_app_role_service.cache_clear()
     uncached = get_app_role_service()
     store(aws, "rr1", "Staff", **granting("a"))
     assert (await resolve(uncached, user("Staff"))).tools == ["a"]
@@ -247,7 +245,6 @@ async def test_an_empty_table_name_means_that_there_are_no_roles(
     aws: Aws, service: AppRoleService, configure: Configure, user: MakeUser
 ) -> None:
     configure(**{ROLES: ""})
-    get_app_role_service.cache_clear()
     with aws.proxy.recording() as recording:
         permissions = await resolve(get_app_role_service(), user("Staff"))
     assert (permissions.app_roles, permissions.tools, permissions.models, permissions.quota_tier) == ([], [], [], None)

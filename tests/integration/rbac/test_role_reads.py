@@ -19,7 +19,6 @@ from tests.support.fault_proxy import Fault, FaultKind
 def service(aws: Aws) -> AppRoleService:
     """With empty caches and an empty table."""
     aws.clear(ROLES)
-    get_app_role_service.cache_clear()
     return get_app_role_service()
 
 
@@ -93,7 +92,6 @@ async def test_an_unset_variable_is_the_table_of_that_name(
     aws: Aws, service: AppRoleService, configure: Configure
 ) -> None:
     configure(**{ROLES: None})
-    get_app_role_service.cache_clear()
     with aws.proxy.recording() as recording:
         outcome = await get_app_role_service().resolve_user_permissions(user("Staff"))
     assert {call.target.table for call in recording.calls} == {"app-roles"}
@@ -108,7 +106,6 @@ async def test_each_cache_on_its_own(aws: Aws, configure: Configure, kept: str |
     aws.clear(ROLES)
     ttl = {f"APP_ROLE_{name}_CACHE_TTL_MINUTES": "5" if name == kept else "0" for name in ("USER", "ROLE", "MAPPING")}
     configure(**ttl)
-    get_app_role_service.cache_clear()
     service = get_app_role_service()
     store(aws, "r", "Staff", **granting("a"))
     assert await tools(service, "Staff") == ["a"]

@@ -13,15 +13,15 @@ from typing import Any, ClassVar
 
 import pytest
 
-from apis.shared import settings as settings_module
 from apis.shared.aws import memory as memory_module
 from apis.shared.aws.client import ServiceClient
 from apis.shared.aws.memory import Memory
 from apis.shared.result import Success
-from apis.shared.sessions.local_messages import LocalMessages
-from apis.shared.sessions.memory_messages import MemoryMessages
-from apis.shared.sessions.messages import MessageStore
+from apis.shared.sessions.messages.agentcore import AgentCoreMessages
+from apis.shared.sessions.messages.local import LocalMessages
+from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.models import Message
+from apis.shared.wiring import forget_all
 from tests.integration.sessions.conftest import ADA, BOB, Backend
 from tests.support.fault_proxy import Fault, FaultKind
 
@@ -38,14 +38,14 @@ def _connected(tables: Backend) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in tables.aws.items():
             patch.setenv(name, value)
-        patch.setattr(settings_module, "_loaded", {})
+        forget_all()
         patch.setattr(memory_module, "agentcore", ServiceClient("bedrock-agentcore"))
         yield
 
 
 @pytest.fixture
-def in_memory(_connected: None, tables: Backend) -> MemoryMessages:
-    return MemoryMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"]))
+def in_memory(_connected: None, tables: Backend) -> AgentCoreMessages:
+    return AgentCoreMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"]))
 
 
 @pytest.fixture
@@ -54,8 +54,8 @@ def in_files(tmp_path: Path) -> LocalMessages:
 
 
 @pytest.fixture(params=["in_memory", "in_files"])
-def store(request: pytest.FixtureRequest) -> MessageStore:
-    chosen: MessageStore = request.getfixturevalue(request.param)
+def store(request: pytest.FixtureRequest) -> MessageRepository:
+    chosen: MessageRepository = request.getfixturevalue(request.param)
     return chosen
 
 
@@ -75,11 +75,11 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-async def texts(store: MessageStore, session_id: str) -> list[str]:
+async def texts(store: MessageRepository, session_id: str) -> list[str]:
     return [stored.message["content"][0]["text"] for stored in (await store.read(ADA, session_id)).unwrap()]
 
 
-async def test_messages_of_one_moment_keep_their_order(store: MessageStore, session_id: str) -> None:
+async def test_messages_of_one_moment_keep_their_order(store: MessageRepository, session_id: str) -> None:
     for index in range(12):
         assert await store.append(ADA, session_id, said(index), begins=index == 0) == Success(None)
     read = (await store.read(ADA, session_id)).unwrap()
@@ -87,7 +87,7 @@ async def test_messages_of_one_moment_keep_their_order(store: MessageStore, sess
     assert all(stored.created_at.endswith("+00:00") for stored in read)
 
 
-async def test_bytes_come_back_as_bytes(store: MessageStore, session_id: str) -> None:
+async def test_bytes_come_back_as_bytes(store: MessageRepository, session_id: str) -> None:
     message: Message = {
         "role": "user",
         "content": [{"text": "look"}, {"image": {"format": "png", "source": {"bytes": b"\x89PNG\xff"}}}],
@@ -96,7 +96,7 @@ async def test_bytes_come_back_as_bytes(store: MessageStore, session_id: str) ->
     assert [stored.message for stored in (await store.read(ADA, session_id)).unwrap()] == [message]
 
 
-async def test_blank_text_is_not_stored(store: MessageStore, session_id: str) -> None:
+async def test_blank_text_is_not_stored(store: MessageRepository, session_id: str) -> None:
     blank: Message = {"role": "user", "content": [{"text": " \n"}]}
     assert await store.append(ADA, session_id, blank, begins=True) == Success(None)
     partly: Message = {"role": "user", "content": [{"text": ""}, {"text": "x"}]}
@@ -104,7 +104,9 @@ async def test_blank_text_is_not_stored(store: MessageStore, session_id: str) ->
     assert await texts(store, session_id) == ["x"]
 
 
-async def test_a_deleted_conversation_is_empty_and_can_be_deleted_again(store: MessageStore, session_id: str) -> None:
+async def test_a_deleted_conversation_is_empty_and_can_be_deleted_again(
+    store: MessageRepository, session_id: str
+) -> None:
     for index in range(3):
         assert await store.append(ADA, session_id, said(index), begins=index == 0) == Success(None)
     assert (await store.delete(ADA, session_id)).unwrap() >= 3
@@ -113,7 +115,7 @@ async def test_a_deleted_conversation_is_empty_and_can_be_deleted_again(store: M
 
 
 @pytest.mark.parametrize("no_id", NO_IDS)
-async def test_an_id_that_is_none_has_no_messages(store: MessageStore, no_id: str) -> None:
+async def test_an_id_that_is_none_has_no_messages(store: MessageRepository, no_id: str) -> None:
     assert await store.read(ADA, no_id) == Success([])
     assert await store.delete(ADA, no_id) == Success(0)
 
@@ -125,7 +127,7 @@ async def test_no_file_is_written_for_an_id_that_is_none(in_files: LocalMessages
 
 
 async def test_event_times_rise_and_the_session_is_marked_once(
-    in_memory: MemoryMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str
 ) -> None:
     for index in range(3):
         assert await in_memory.append(ADA, session_id, said(index), begins=index == 0) == Success(None)
@@ -148,12 +150,12 @@ async def test_event_times_rise_and_the_session_is_marked_once(
 
 
 async def test_another_process_goes_on_after_the_last_event(
-    in_memory: MemoryMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str
 ) -> None:
     """The first process wrote faster than one message a second, so its times run ahead of the clock."""
     for index in range(6):
         assert await in_memory.append(ADA, session_id, said(index)) == Success(None)
-    other = MemoryMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"]))
+    other = AgentCoreMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"]))
     assert len((await other.read(ADA, session_id)).unwrap()) == 6
     assert await other.append(ADA, session_id, said(6)) == Success(None)
     assert (await in_memory.read(ADA, session_id)).unwrap()
@@ -161,7 +163,7 @@ async def test_another_process_goes_on_after_the_last_event(
     assert await texts(in_memory, session_id) == [f"message {index}" for index in range(8)]
 
 
-async def test_a_long_message_is_read_back(in_memory: MemoryMessages, tables: Backend, session_id: str) -> None:
+async def test_a_long_message_is_read_back(in_memory: AgentCoreMessages, tables: Backend, session_id: str) -> None:
     long: Message = {"role": "user", "content": [{"text": "ä" * 20_000}]}
     assert await in_memory.append(ADA, session_id, long) == Success(None)
     (event,) = events(tables, ADA, session_id)
@@ -182,7 +184,7 @@ async def test_a_long_message_is_read_back(in_memory: MemoryMessages, tables: Ba
     ],
 )
 async def test_a_blob_that_is_no_message_is_ignored(
-    in_memory: MemoryMessages, tables: Backend, session_id: str, payload: dict[str, Any]
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str, payload: dict[str, Any]
 ) -> None:
     tables.boto("bedrock-agentcore").create_event(
         memoryId=tables.aws["AGENTCORE_MEMORY_ID"],
@@ -195,7 +197,7 @@ async def test_a_blob_that_is_no_message_is_ignored(
 
 
 async def test_a_delete_takes_marker_and_agent_state_along_and_nobody_elses_events(
-    in_memory: MemoryMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str
 ) -> None:
     assert await in_memory.append(ADA, session_id, said(0), begins=True) == Success(None)
     assert await in_memory.append(BOB, session_id, said(0)) == Success(None)
@@ -212,7 +214,7 @@ async def test_a_delete_takes_marker_and_agent_state_along_and_nobody_elses_even
 
 
 async def test_a_delete_that_fails_in_between_deletes_the_others_and_tells_how_many(
-    in_memory: MemoryMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str
 ) -> None:
     for index in range(4):
         assert await in_memory.append(ADA, session_id, said(index)) == Success(None)
@@ -223,7 +225,7 @@ async def test_a_delete_that_fails_in_between_deletes_the_others_and_tells_how_m
 
 
 async def test_a_refused_read_is_no_empty_conversation(
-    in_memory: MemoryMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Backend, session_id: str
 ) -> None:
     with tables.proxy.injecting(Fault(FaultKind.ACCESS_DENIED, operation="ListEvents")):
         assert (await in_memory.read(ADA, session_id)).failure().code == "internal_error"
@@ -282,11 +284,11 @@ async def test_all_pages_are_read_and_put_in_order(
     try:
         for name, value in {**tables.aws, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
             monkeypatch.setenv(name, value)
-        monkeypatch.setattr(settings_module, "_loaded", {})
+        forget_all()
         monkeypatch.setattr(memory_module, "agentcore", ServiceClient("bedrock-agentcore"))
         monkeypatch.setattr(Paged, "total", total)
         monkeypatch.setattr(Paged, "asked", [])
-        read = await texts(MemoryMessages(Memory("memory-0123456789")), "s1")
+        read = await texts(AgentCoreMessages(Memory("memory-0123456789")), "s1")
     finally:
         server.shutdown()
         server.server_close()

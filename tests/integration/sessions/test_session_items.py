@@ -13,13 +13,13 @@ from typing import Any
 import httpx
 import pytest
 
-from apis.shared import settings as settings_module
 from apis.shared.aws.boto_dynamodb import Table
 from apis.shared.aws.client import ServiceClient
 from apis.shared.result import Failure, Success
-from apis.shared.sessions.dynamo import DynamoSessions
+from apis.shared.sessions.dynamodb import DynamoSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import TurnPreferences
+from apis.shared.wiring import forget_all
 from tests.integration.sessions.conftest import ADA, BOB, Backend
 from tests.support.fault_proxy import Fault, FaultKind
 
@@ -33,7 +33,7 @@ def service(tables: Backend) -> Iterator[SessionService]:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.items():
             patch.setenv(name, value)
-        patch.setattr(settings_module, "_loaded", {})
+        forget_all()
         assert os.environ["AWS_ENDPOINT_URL"] == tables.proxy.url
         yield SessionService(DynamoSessions(Table(tables.table, ServiceClient("dynamodb"))))
 

@@ -7,10 +7,9 @@ import pytest
 
 from apis.shared.auth.models import User
 from apis.shared.aws.boto_dynamodb import Table
-from apis.shared.rbac.service import get_app_role_service
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
-from apis.shared.tools.repository import CATALOGUE_TTL_SECONDS, ToolRepository, get_tool_repository
+from apis.shared.tools.repository import CATALOGUE_TTL_SECONDS, ToolRepository
 from tests.integration.conftest import Aws, Configure
 from tests.support.fault_proxy import Fault, FaultKind
 
@@ -18,17 +17,11 @@ ROLES = "DYNAMODB_APP_ROLES_TABLE_NAME"
 ADA = User(email="ada@x.edu", user_id="000000001", name="Ada", roles=["Staff"])
 
 
-def fresh_access() -> ToolAccess:
-    for singleton in (get_app_role_service, get_tool_repository, get_tool_access):
-        singleton.cache_clear()
-    return get_tool_access()
-
-
 @pytest.fixture
 def access(aws: Aws) -> ToolAccess:
     """With empty caches and an empty table."""
     aws.clear(ROLES)
-    return fresh_access()
+    return get_tool_access()
 
 
 def grant(aws: Aws, *tools: str) -> None:
@@ -173,7 +166,7 @@ async def test_the_catalogue_of_many_pages_is_read_whole(aws: Aws, access: ToolA
 
 async def test_an_empty_table_name_leaves_the_public_tools(aws: Aws, configure: Configure) -> None:
     configure(**{ROLES: ""})
-    access = fresh_access()
+    access = get_tool_access()
     with aws.proxy.recording() as recording:
         tools = await filtered(access, "calculator", "browser_act")
     assert (tools, recording.calls) == (FilteredTools(["calculator"], ["browser_act"]), [])

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from agents.tools import registry
-from apis.shared import settings
+from apis.shared.wiring import forget_all
 from tests.support.model_server import ModelServer
 from tests.unit.agents import sample_tools
 
@@ -25,17 +25,8 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[ModelServer
         }
         for name, value in variables.items():
             monkeypatch.setenv(name, value)
-        forget_clients()
+        forget_all()
         yield server
-    forget_clients()
-
-
-def forget_clients() -> None:
-    from agents.providers import bedrock, gemini, openai
-
-    settings._loaded.clear()
-    for cached in (bedrock._prototype, gemini._client, openai._client):
-        cached.cache_clear()
 
 
 @pytest.fixture

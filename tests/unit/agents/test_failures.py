@@ -134,11 +134,11 @@ async def test_a_failure_of_the_provider(
 async def test_a_provider_that_cannot_be_reached(
     provider: ModelServer, monkeypatch: pytest.MonkeyPatch, unused_tcp_port: int
 ) -> None:
-    from tests.unit.agents.conftest import forget_clients
+    from apis.shared.wiring import forget_all
 
     for name in ("OPENAI_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "AWS_ENDPOINT_URL_BEDROCK_RUNTIME"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{unused_tcp_port}")
-    forget_clients()
+    forget_all()
     for model_id in ("gpt-x", BEDROCK_CLAUDE, GEMINI):
         assert told(failure(await turn(model_id=model_id))) == UNAVAILABLE
 
@@ -148,10 +148,10 @@ async def test_a_provider_that_cannot_be_reached(
 async def test_a_provider_that_does_not_go_on(
     provider: ModelServer, monkeypatch: pytest.MonkeyPatch, model_id: str, module: str, steps: list[Any]
 ) -> None:
-    from tests.unit.agents.conftest import forget_clients
+    from apis.shared.wiring import forget_all
 
     monkeypatch.setattr(f"agents.providers.{module}.READ_TIMEOUT_SECONDS", 0.3)
-    forget_clients()
+    forget_all()
     provider.script({"steps": steps})
     assert told(failure(await turn(model_id=model_id))) == TIMED_OUT
 

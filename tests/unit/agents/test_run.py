@@ -9,9 +9,9 @@ from agents.config import ModelConfig, Provider
 from agents.events import Usage
 from agents.providers import build_model
 from agents.run import EMPTY_ANSWER, TOOL_FAILED
-from apis.shared import settings
 from apis.shared.errors import ErrorCode, service_unavailable
 from apis.shared.sessions.models import Message
+from apis.shared.wiring import forget_all
 from tests.support.model_server import ModelServer, Reply, answer, events, gemini_text, tool_call, usage
 from tests.unit.agents.turns import (
     BEDROCK_CLAUDE,
@@ -274,7 +274,7 @@ async def test_a_provider_without_a_key(monkeypatch: pytest.MonkeyPatch, provide
     variables = ("OPENAI_API_KEY", "GOOGLE_GEMINI_API_KEY")
     for variable in variables:
         monkeypatch.delenv(variable, raising=False)
-    settings._loaded.clear()
+    forget_all()
     error = (await build_model(ModelConfig(model_id="m", provider=provider_name))).failure()
     assert (error.code, error.recoverable) == (ErrorCode.AGENT_ERROR, True)
     assert not any(variable in error.message for variable in variables)

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apis.shared.result import Success
-from apis.shared.sessions.memory_messages import MAX_CONVERSATIONAL, _payload
-from apis.shared.sessions.messages import decode_entry, encode_entry, parse_entry
+from apis.shared.sessions.messages.agentcore import MAX_CONVERSATIONAL, _payload
+from apis.shared.sessions.messages.entries import decode_entry, encode_entry, parse_entry
 from apis.shared.sessions.models import Message
 
 texts = st.text().filter(lambda text: text.strip() != "")

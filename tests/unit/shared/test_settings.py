@@ -26,6 +26,7 @@ from apis.shared.settings import (
     load_env_file,
     source_root,
 )
+from apis.shared.wiring import forget_all
 
 APP_API, INFERENCE_API = "apis.app_api.main", "apis.inference_api.main"
 CONCERNS: tuple[type[Settings], ...] = (
@@ -44,10 +45,9 @@ VARIABLES = {name.upper() for kind in CONCERNS for name in kind.model_fields} | 
 
 
 @pytest.fixture(autouse=True)
-def _a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def _without_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(settings_module, "_loaded", {})
 
 
 def value_of(kind: type[Settings], field: str) -> Any:
@@ -108,13 +108,13 @@ def test_an_empty_value_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, kind: t
     own_meaning = {"ENABLE_AUTHENTICATION", "DYNAMODB_APP_ROLES_TABLE_NAME"}
     for name in VARIABLES - own_meaning:
         monkeypatch.setenv(name, "")
-    monkeypatch.setattr(settings_module, "_loaded", {})
+    forget_all()
     assert load(kind).unwrap() == unset
 
 
 def test_an_empty_roles_table_switches_stored_roles_off(monkeypatch: pytest.MonkeyPatch) -> None:
     assert value_of(StorageSettings, "dynamodb_app_roles_table_name") == "app-roles"
-    monkeypatch.setattr(settings_module, "_loaded", {})
+    forget_all()
     monkeypatch.setenv("DYNAMODB_APP_ROLES_TABLE_NAME", "")
     assert value_of(StorageSettings, "dynamodb_app_roles_table_name") is None
 
@@ -203,7 +203,7 @@ def test_the_local_folders_are_beside_the_sources(monkeypatch: pytest.MonkeyPatc
     root = source_root()
     assert (root.parent.name, root.name) == ("backend", "src")
     assert value_of(StorageSettings, "sessions_dir") == root / "sessions"
-    monkeypatch.setattr(settings_module, "_loaded", {})
+    forget_all()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SESSIONS_DIR", "data")
     assert value_of(StorageSettings, "sessions_dir") == tmp_path / "data"

@@ -4,7 +4,9 @@ Result[T, ErrorDetail]     what an operation that can fail returns
 attempt, attempt_async,    call something that raises; the exceptions of an `ErrorTable` become Failures,
 attempt_stream             everything else is a bug and keeps flying
 railway                    several steps: `.unwrap()` gives the value or returns the Failure to the caller
-require, collect           `T | None` and many Results to one Result
+require, collect,          `T | None` and many Results to one Result: of values, and of writes
+all_done
+fold, error_of             one value from either side, the error or None
 best_effort                the one way to go on after a Failure
 """
 
@@ -28,11 +30,13 @@ __all__ = [
     "Failure",
     "Result",
     "Success",
+    "all_done",
     "attempt",
     "attempt_async",
     "attempt_stream",
     "best_effort",
     "collect",
+    "error_of",
     "fold",
     "railway",
     "require",
@@ -171,6 +175,30 @@ def collect[T](results: Iterable[Result[T, ErrorDetail]]) -> Result[list[T], Err
             case Failure(error):
                 return Failure(error)
     return Success(values)
+
+
+def all_done(results: Iterable[Result[Any, ErrorDetail]], *, what: str) -> Result[None, ErrorDetail]:
+    """Writes that were all tried: Success when all were done, else the first Failure; every further one is logged.
+
+    `what` says for the log what was being written.
+    """
+    errors = [error for result in results if (error := error_of(result)) is not None]
+    for further in errors[1:]:
+        logger.error(
+            "a further write failed",
+            extra={"what": what, "code": further.code.value, "context": further.context},
+            exc_info=further.cause,
+        )
+    return Failure(errors[0]) if errors else Success(None)
+
+
+def error_of(result: Result[Any, ErrorDetail]) -> ErrorDetail | None:  # Any: whatever the value, it is not looked at
+    """The error of a Failure, None for a Success."""
+    match result:
+        case Failure(error):
+            return error
+        case _:
+            return None
 
 
 def fold[T, R](result: Result[T, ErrorDetail], *, success: Callable[[T], R], failure: Callable[[ErrorDetail], R]) -> R:

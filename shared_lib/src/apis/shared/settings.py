@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import ErrorTable, Result, Success, attempt, fold
+from apis.shared.wiring import on_forget
 
 logger = logging.getLogger(__name__)
 
@@ -216,6 +217,7 @@ def _invalid(error: ValidationError) -> ErrorDetail:
 
 _SETTINGS_ERRORS = ErrorTable.of((ValidationError, _invalid))
 _loaded: dict[type[Settings], Settings] = {}
+on_forget(_loaded.clear)
 
 
 def load[S: Settings](kind: type[S]) -> Result[S, ErrorDetail]:

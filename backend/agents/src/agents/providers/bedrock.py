@@ -4,7 +4,6 @@ import asyncio
 import copy
 import threading
 from collections.abc import AsyncGenerator
-from functools import cache
 from typing import Any
 
 import boto3.session
@@ -30,6 +29,7 @@ from agents.failures import (
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
 from apis.shared.settings import AwsSettings, settings
+from apis.shared.wiring import once
 
 _DENIED = (
     "accessdenied",
@@ -142,7 +142,7 @@ def build(config: ModelConfig, _: str) -> BedrockModel:
     return model
 
 
-@cache
+@once
 def _prototype() -> _Model:
     """Holds the one boto3 client; making one takes a tenth of a second."""
     return _Model(

@@ -1,6 +1,5 @@
 """Gemini."""
 
-from functools import cache
 from typing import Any
 
 import httpx
@@ -13,6 +12,7 @@ from agents.config import ModelConfig
 from agents.failures import MAX_CONNECTIONS, READ_TIMEOUT_SECONDS, CutStream, described, refused
 from apis.shared.errors import service_unavailable, timed_out
 from apis.shared.result import ErrorTable
+from apis.shared.wiring import once
 
 ERRORS = ErrorTable.of(
     (errors.APIError, lambda e: described(e, refused(e.code, e.message or ""))),
@@ -38,7 +38,7 @@ def build(config: ModelConfig, key: str) -> GeminiModel:
     return _Model(client=_client(key), model_id=config.model_id, params=params)
 
 
-@cache
+@once
 def _client(key: str) -> genai.Client:
     options = types.HttpOptions(
         timeout=int(READ_TIMEOUT_SECONDS * 1000),

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
-from functools import cache
 from typing import Any
 
 import httpx
@@ -24,6 +23,7 @@ from agents.providers.framework import retry_after
 from apis.shared.errors import service_unavailable, timed_out
 from apis.shared.result import ErrorTable
 from apis.shared.settings import ModelSettings, settings
+from apis.shared.wiring import once
 
 LAST_BYTES_SECONDS = 0.1
 
@@ -119,7 +119,7 @@ class _HttpClient(httpx.AsyncClient):
         return response
 
 
-@cache
+@once
 def _client(key: str, base_url: str | None) -> openai.AsyncOpenAI:
     return openai.AsyncOpenAI(
         api_key=key,

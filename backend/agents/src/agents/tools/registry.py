@@ -2,8 +2,9 @@
 
 import importlib
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import Any
+
+from apis.shared.wiring import once
 
 # tool id -> module that defines a function of that name
 LOCAL_TOOLS: dict[str, str] = {
@@ -21,7 +22,7 @@ def load_tools(ids: Sequence[str]) -> list[Any]:
     return [_load(tool_id) for tool_id in ids]
 
 
-@cache
+@once
 def _load(tool_id: str) -> Any:
     from strands import tool  # noqa: PLC0415 - lazy: the framework stays out of the start
 

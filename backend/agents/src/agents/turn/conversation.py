@@ -7,7 +7,7 @@ from agents.history import error_results, tool_use_ids
 from apis.shared.errors import ErrorDetail
 from apis.shared.lifecycle import background
 from apis.shared.result import Failure, Result, Success, best_effort, railway
-from apis.shared.sessions.messages import MessageStore
+from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.models import ContentBlock, Message, StoredMessage
 
 
@@ -17,7 +17,7 @@ class Conversation:
     `messages_before` is the length of the stored conversation before the turn, None when it could not be read.
     """
 
-    def __init__(self, store: MessageStore, user_id: str, session_id: str, *, messages_before: int | None) -> None:
+    def __init__(self, store: MessageRepository, user_id: str, session_id: str, *, messages_before: int | None) -> None:
         self._store = store
         self._user_id = user_id
         self._session_id = session_id

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from functools import cache
 
 from apis.shared.aws.memory import Memory, MemoryRecord, Strategy
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success, best_effort
 from apis.shared.settings import MemorySettings, settings
+from apis.shared.wiring import once
 
 STRATEGIES_TTL_SECONDS = 15 * 60
 
@@ -68,7 +68,7 @@ class MemoryContext:
         return [record for record in records if record.score is None or record.score >= least]
 
 
-@cache
+@once
 def get_memory_context() -> MemoryContext | None:
     """None without AgentCore Memory."""
     memory = settings(MemorySettings)

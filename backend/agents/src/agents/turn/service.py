@@ -5,7 +5,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
 from http import HTTPStatus
 
 from agents.config import DEFAULT_MODEL_ID, resolve_model_config
@@ -23,11 +22,12 @@ from apis.shared.files.file_resolver import get_file_resolver
 from apis.shared.models.managed_models import ManagedModel, can_access_model, get_managed_models, pricing_snapshot
 from apis.shared.rbac.service import get_app_role_service
 from apis.shared.result import Failure, Result, Success, fold, railway
-from apis.shared.sessions.messages import get_message_store
+from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import get_session_service
 from apis.shared.sessions.models import SessionRecord, StoredMessage
 from apis.shared.settings import ChatSettings, InstitutionSettings, settings
 from apis.shared.tools.access import FilteredTools, get_tool_access
+from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +75,7 @@ class TurnService:
             lease=lease,
             live=self._live,
             sessions=self._sessions,
-            messages=get_message_store(),
+            messages=get_messages(),
             usage=self._usage,
         )
         return Success(turn)
@@ -117,7 +117,7 @@ class TurnService:
 
     @railway
     async def _history(self, request: TurnRequest) -> Result[list[StoredMessage], ErrorDetail]:
-        store = get_message_store().unwrap()
+        store = get_messages().unwrap()
         return await store.read(request.user.user_id, request.session_id)
 
     async def _recall(self, request: TurnRequest) -> str | None:
@@ -213,6 +213,6 @@ def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
     return Success(selection)
 
 
-@cache
+@once
 def get_turn_service() -> TurnService:
     return TurnService()

@@ -23,7 +23,7 @@ from apis.shared.costs.service import UsageRecorder
 from apis.shared.errors import ErrorDetail
 from apis.shared.lifecycle import background, shutdown
 from apis.shared.result import Failure, Result, Success, collect, railway
-from apis.shared.sessions.messages import MessageStore
+from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import ContentBlock, TurnPreferences
 
@@ -45,7 +45,7 @@ class Turn:
         lease: Lease,
         live: LiveTurns,
         sessions: SessionService,
-        messages: Result[MessageStore, ErrorDetail],
+        messages: Result[MessageRepository, ErrorDetail],
         usage: UsageRecorder,
     ) -> None:
         self._request = request

@@ -9,6 +9,7 @@ from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, unauthori
 from apis.shared.http_client import HttpClient
 from apis.shared.result import Failure, Result, Success, railway, require
 from apis.shared.settings import AuthSettings, InstitutionSettings, settings
+from apis.shared.wiring import once
 
 AUTHORITY = "https://login.microsoftonline.com"
 
@@ -64,7 +65,7 @@ def _not_configured(variable: str) -> ErrorDetail:
     return internal_error(None, reason=f"{variable} is not set")
 
 
-@functools.cache
+@once
 def _validator(tenant_id: str, client_id: str) -> TokenValidator:
     key_set_url = f"{AUTHORITY}/{tenant_id}/discovery/v2.0/keys"
     return TokenValidator(

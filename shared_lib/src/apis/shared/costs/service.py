@@ -5,7 +5,6 @@ import logging
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
 from typing import Any
 
 from apis.shared.aws.boto_dynamodb import Table
@@ -26,6 +25,7 @@ from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.local import COSTS_FILE, session_folder
 from apis.shared.settings import MemorySettings, StorageSettings, settings
 from apis.shared.storage.json_files import JsonObject, is_safe_id, update_json
+from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,7 @@ async def _write_local(record: CostRecord, message_index: int) -> Result[None, E
     return (await update_json(path, added)).map(lambda _: None)
 
 
-@cache
+@once
 def get_usage_recorder() -> UsageRecorder:
     return UsageRecorder()
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from apis.shared.aws.boto_dynamodb import Table, parse_as
 from apis.shared.aws.s3 import Bucket
@@ -11,6 +10,7 @@ from apis.shared.errors import ErrorDetail, bad_request, conflict, not_found
 from apis.shared.files.models import FileRecord
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
+from apis.shared.wiring import once
 
 MAX_FILES_PER_MESSAGE = 5
 
@@ -47,7 +47,7 @@ class FileResolver:
         return Success(ResolvedFile(file.filename, file.mime_type, data))
 
 
-@cache
+@once
 def get_file_resolver() -> FileResolver:
     storage = settings(StorageSettings)
     return FileResolver(

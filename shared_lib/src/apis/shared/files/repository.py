@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import cache
 
 from apis.shared.aws.boto_dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
 from apis.shared.aws.s3 import Bucket
@@ -10,6 +9,7 @@ from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.files.models import FileRecord
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
+from apis.shared.wiring import once
 
 
 class FileRepository:
@@ -69,7 +69,7 @@ def _uncount(file: FileRecord) -> Update:
     )
 
 
-@cache
+@once
 def get_file_repository() -> FileRepository:
     storage = settings(StorageSettings)
     return FileRepository(Table(storage.dynamodb_user_files_table_name), storage.s3_user_files_bucket_name)

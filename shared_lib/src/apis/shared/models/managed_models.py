@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Protocol
 
@@ -17,6 +16,7 @@ from apis.shared.rbac.models import UserEffectivePermissions
 from apis.shared.result import ErrorTable, Result, Success, attempt, collect, railway
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.storage.json_files import list_folder, read_json
+from apis.shared.wiring import once
 
 
 def _or_empty(value: object) -> object:
@@ -144,7 +144,7 @@ def can_access_model(user: User, model: ManagedModel, permissions: UserEffective
     return permissions.allows_model(model.model_id) or not set(user.roles).isdisjoint(model.available_to_roles)
 
 
-@cache
+@once
 def get_managed_models() -> ManagedModelRepository:
     storage = settings(StorageSettings)
     table = storage.dynamodb_managed_models_table_name

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from functools import cache
 
 from apis.shared.auth.models import User
 from apis.shared.aws.boto_dynamodb import Table
@@ -13,6 +12,7 @@ from apis.shared.rbac.repository import AppRoleRepository
 from apis.shared.result import Result, Success, collect, railway
 from apis.shared.settings import AppRoleCacheSettings, StorageSettings, settings
 from apis.shared.ttl_cache import TtlCache
+from apis.shared.wiring import once
 
 DEFAULT_ROLE = "default"
 
@@ -87,7 +87,7 @@ def _union(granted: Iterable[Sequence[str]]) -> list[str]:
     return sorted({name for names in granted for name in ([WILDCARD] if WILDCARD in names else names)})
 
 
-@cache
+@once
 def get_app_role_service() -> AppRoleService:
     name = settings(StorageSettings).dynamodb_app_roles_table_name
     return AppRoleService(AppRoleRepository(Table(name) if name else None), settings(AppRoleCacheSettings))

@@ -8,10 +8,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from apis.shared.errors import ErrorDetail, internal_error, validation_error
+from apis.shared.page_tokens import decode_moment_token, encode_moment_token
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord, is_session_id
 from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
-from apis.shared.sessions.tokens import decode_moment_token, encode_moment_token
 from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_json, update_json
 
 RECORD_FILE = "session-metadata.json"

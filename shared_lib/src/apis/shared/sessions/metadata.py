@@ -5,7 +5,6 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
-from functools import cache
 from typing import Any
 
 from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
@@ -22,6 +21,7 @@ from apis.shared.sessions.models import (
     utc_now,
 )
 from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository, get_session_repository
+from apis.shared.wiring import once
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = (0.05, 0.2)
@@ -193,6 +193,6 @@ def _record_of_turn(user_id: str, session_id: str, turns: int, preferences: dict
     )
 
 
-@cache
+@once
 def get_session_service() -> SessionService:
     return SessionService(get_session_repository())

@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol
 
 from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Result
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.settings import StorageSettings, settings
+from apis.shared.wiring import once
 
 SESSION_CHANGED = conflict("The session was changed by another request. Please try again.")
 
@@ -55,9 +55,9 @@ class SessionRepository(Protocol):
         ...
 
 
-@cache
+@once
 def get_session_repository() -> SessionRepository:
-    from apis.shared.sessions.dynamo import DynamoSessions  # noqa: PLC0415 - each implementation knows this module
+    from apis.shared.sessions.dynamodb import DynamoSessions  # noqa: PLC0415 - each implementation knows this module
     from apis.shared.sessions.local import LocalSessions  # noqa: PLC0415 - as above
 
     storage = settings(StorageSettings)

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail
@@ -12,6 +11,7 @@ from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Result, Success, railway
 from apis.shared.tools.catalogue import CODE_CATALOGUE, GATEWAY_PREFIX
 from apis.shared.tools.repository import Catalogue, ToolRepository, get_tool_repository
+from apis.shared.wiring import once
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,6 @@ def _may_use(tool_id: str, permissions: UserEffectivePermissions, catalogue: Cat
     return WILDCARD in permissions.tools and known
 
 
-@cache
+@once
 def get_tool_access() -> ToolAccess:
     return ToolAccess(get_app_role_service(), get_tool_repository())

@@ -1,7 +1,6 @@
 """The stored tool catalogue. Listing it scans a shared table, so what was read is kept for a minute."""
 
 from collections.abc import Mapping
-from functools import cache
 
 from apis.shared.aws.boto_dynamodb import Item, Table, parse_as
 from apis.shared.errors import ErrorDetail
@@ -9,6 +8,7 @@ from apis.shared.result import Result, Success, collect, railway
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.tools.models import ToolRecord
 from apis.shared.ttl_cache import TtlCache
+from apis.shared.wiring import once
 
 CATALOGUE_TTL_SECONDS = 60.0
 
@@ -44,7 +44,7 @@ def _parse(item: Item) -> Result[ToolRecord, ErrorDetail]:
     return parse_as(ToolRecord, item).alt(lambda error: error.model_copy(update={"metadata": {"toolId": tool_id}}))
 
 
-@cache
+@once
 def get_tool_repository() -> ToolRepository:
     name = settings(StorageSettings).dynamodb_app_roles_table_name
     return ToolRepository(Table(name) if name else None)

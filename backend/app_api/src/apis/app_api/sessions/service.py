@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Sequence
-from functools import cache
 
 from apis.app_api.sessions.schemas import (
     BulkDeleteSessionResult,
@@ -17,12 +16,13 @@ from apis.app_api.sessions.transcript import message_response
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.files.repository import FileRepository, get_file_repository
 from apis.shared.lifecycle import background
+from apis.shared.page_tokens import decode_index_token, encode_index_token
 from apis.shared.result import Result, Success, best_effort, collect, fold, railway
-from apis.shared.sessions.messages import get_message_store
+from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
 from apis.shared.sessions.models import is_session_id
 from apis.shared.sessions.repository import SessionRepository, get_session_repository
-from apis.shared.sessions.tokens import decode_index_token, encode_index_token
+from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class SessionsApi:
     ) -> Result[MessagesListResponse, ErrorDetail]:
         """An unknown, foreign, deleted or expired session has no messages; that is no failure."""
         start = decode_index_token(token).unwrap() if token is not None else 0
-        store = get_message_store().unwrap()
+        store = get_messages().unwrap()
         if not is_session_id(session_id):
             return Success(MessagesListResponse(messages=[]))
         read, annotated = await asyncio.gather(
@@ -126,7 +126,7 @@ class SessionsApi:
 
 @railway
 async def _delete_messages(user_id: str, session_id: str) -> Result[int, ErrorDetail]:
-    store = get_message_store().unwrap()
+    store = get_messages().unwrap()
     return await store.delete(user_id, session_id)
 
 
@@ -147,6 +147,6 @@ def _told(error: ErrorDetail) -> str:
     return "Session not found" if error.code is ErrorCode.NOT_FOUND else error.message
 
 
-@cache
+@once
 def get_sessions_api() -> SessionsApi:
     return SessionsApi(get_session_service(), get_session_repository(), get_file_repository())

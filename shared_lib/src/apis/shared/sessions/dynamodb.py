@@ -26,10 +26,10 @@ from apis.shared.aws.boto_dynamodb import (
     transact,
 )
 from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.page_tokens import decode_key_token, encode_key_token
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
-from apis.shared.sessions.tokens import decode_key_token, encode_key_token
 
 ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
 _INDEX = "SessionLookupIndex"

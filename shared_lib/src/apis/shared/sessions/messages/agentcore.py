@@ -13,7 +13,7 @@ from typing import Any, Self
 from apis.shared.aws.memory import Event, Memory
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, fold, railway
-from apis.shared.sessions.messages import encode_entry, parse_entry
+from apis.shared.sessions.messages.entries import encode_entry, parse_entry
 from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
 
 MAX_EVENTS = 10_000
@@ -24,7 +24,7 @@ _CONCURRENT_DELETES = 10
 _NO_JSON = ErrorTable.of((ValueError, lambda _: internal_error(None, entity="Message")))
 
 
-class MemoryMessages:
+class AgentCoreMessages:
     """An id that is not a session id has no messages; the service, which refuses it, is not asked."""
 
     def __init__(self, memory: Memory) -> None:

@@ -1,32 +1,13 @@
-"""The messages of a conversation: one store, AgentCore Memory or local files behind it."""
+"""The stored form of a message, in the layout of the agent framework: the same in every store."""
 
 import base64
 import json
 from collections.abc import Mapping
-from functools import cache
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
-from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import ErrorTable, Result, attempt
 from apis.shared.sessions.models import Message, StoredMessage, utc_now
-from apis.shared.settings import MemorySettings, StorageSettings, settings
-
-
-class MessageStore(Protocol):
-    async def read(self, user_id: str, session_id: str) -> Result[list[StoredMessage], ErrorDetail]:
-        """All messages, oldest first; an unknown session is empty. A message that cannot be read is
-        `internal_error`: leaving it out would shift the index of all that follow."""
-        ...
-
-    async def append(
-        self, user_id: str, session_id: str, message: Message, *, begins: bool = False
-    ) -> Result[None, ErrorDetail]:
-        """Store a complete message after all others. `begins`: it is the first of its conversation."""
-        ...
-
-    async def delete(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
-        """Delete what is stored of the conversation; how many entries there were."""
-        ...
 
 
 def encode_entry(message: Message, message_id: int) -> dict[str, Any]:
@@ -95,21 +76,3 @@ def _decode_bytes(value: Any) -> Any:
             return [_decode_bytes(member) for member in value]
         case _:
             return value
-
-
-@cache
-def get_message_store() -> Result[MessageStore, ErrorDetail]:
-    """Fails with `internal_error` when the variables contradict each other."""
-    from apis.shared.sessions.local_messages import LocalMessages  # noqa: PLC0415 - each store knows this module
-    from apis.shared.sessions.memory_messages import MemoryMessages  # noqa: PLC0415 - as above
-
-    memory = settings(MemorySettings)
-    match memory.agentcore_memory_type:
-        case "file":
-            return Success(LocalMessages(settings(StorageSettings).sessions_dir))
-        case "dynamodb" if memory.agentcore_memory_id is not None:
-            return Success(MemoryMessages.of(memory.agentcore_memory_id))
-        case _:
-            text = "The configuration of the message store is not valid."
-            error = ErrorDetail(code=ErrorCode.INTERNAL_ERROR, message=text, detail=text)
-            return Failure(error.caused_by(None, variables="AGENTCORE_MEMORY_TYPE, AGENTCORE_MEMORY_ID"))

@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apis.shared.errors import ErrorDetail
-from apis.shared.result import Result, Success
-from apis.shared.sessions.tokens import (
+from apis.shared.page_tokens import (
     decode_index_token,
     decode_key_token,
     decode_moment_token,
@@ -16,6 +15,7 @@ from apis.shared.sessions.tokens import (
     encode_moment_token,
     encode_text,
 )
+from apis.shared.result import Result, Success
 
 
 @given(st.text(), st.text())

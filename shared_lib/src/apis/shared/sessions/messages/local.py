@@ -7,7 +7,7 @@ from pathlib import Path
 from apis.shared.errors import ErrorDetail, service_unavailable, validation_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.local import session_folder
-from apis.shared.sessions.messages import decode_entry, encode_entry
+from apis.shared.sessions.messages.entries import decode_entry, encode_entry
 from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
 from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json, write_json
 
