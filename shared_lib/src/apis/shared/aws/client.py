@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-POOL_SIZE = 50
+# More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
+POOL_SIZE = 8
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.5
 MAX_ATTEMPTS = 2
