@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from apis.shared.aws.client import CALL_DEADLINE_SECONDS, CONNECT_TIMEOUT_SECONDS, MAX_ATTEMPTS, READ_TIMEOUT_SECONDS
 from apis.shared.aws.dynamodb.values import NotStorable
 from apis.shared.errors import ErrorDetail, internal_error, timed_out
-from apis.shared.lifecycle import background
-from apis.shared.result import ErrorTable, Result, attempt, attempt_async, railway
+from apis.shared.lifecycle import at_close, background
+from apis.shared.result import ErrorTable, Result, Success, attempt, attempt_async, railway
 from apis.shared.settings import AwsSettings, settings
+from apis.shared.wiring import on_forget
 
 if TYPE_CHECKING:
     from apis.shared.aws.dynamodb.resolution import Target
@@ -31,8 +32,12 @@ class DynamoClient:
 
     def __init__(self, *, deadline_seconds: float = CALL_DEADLINE_SECONDS) -> None:
         self._deadline_seconds = deadline_seconds
+        self._generation = 0
         self._target: Target | None = None
-        self._transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, Transport] = weakref.WeakKeyDictionary()
+        # Each with the generation that it is of: one that is out of date is closed by its own loop.
+        self._transports: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, tuple[int, Transport]] = (
+            weakref.WeakKeyDictionary()
+        )
         self._connecting: weakref.WeakKeyDictionary[
             asyncio.AbstractEventLoop, asyncio.Task[Result[Transport, ErrorDetail]]
         ] = weakref.WeakKeyDictionary()
@@ -56,16 +61,19 @@ class DynamoClient:
         return answer.unwrap()
 
     def forget(self) -> None:
-        """Make the next call read the settings anew. What runs goes on; idle connections end by themselves."""
+        """Make the next call of each event loop read the settings anew."""
+        self._generation += 1
         self._target = None
-        self._transports.clear()
         self._connecting.clear()
 
     async def aclose(self) -> None:
         """Close the connections of this event loop; the next call makes new ones."""
         loop = asyncio.get_running_loop()
         self._connecting.pop(loop, None)
-        transport = self._transports.pop(loop, None)
+        await self._close(loop)
+
+    async def _close(self, loop: asyncio.AbstractEventLoop) -> None:
+        _, transport = self._transports.pop(loop, (0, None))
         if transport is not None:
             await transport.aclose()
 
@@ -79,8 +87,8 @@ class DynamoClient:
     async def _send(
         self, operation: str, body: bytes, repeatable: bool, lost: ErrorDetail | None
     ) -> "Result[Answer, ErrorDetail]":
-        transport = self._transports.get(asyncio.get_running_loop())
-        if transport is None:
+        generation, transport = self._transports.get(asyncio.get_running_loop(), (0, None))
+        if transport is None or generation != self._generation:
             transport = (await asyncio.shield(self._connect())).unwrap()
         from apis.shared.aws.dynamodb.transport import Call  # noqa: PLC0415 - lazy: aiohttp stays out of the start
 
@@ -97,39 +105,41 @@ class DynamoClient:
 
     @railway
     async def _connected(self, loop: asyncio.AbstractEventLoop) -> "Result[Transport, ErrorDetail]":
+        generation = self._generation
         # Importing the libraries, reading certificates and resolving the endpoint: not on the event loop.
         target = (await asyncio.to_thread(self._resolved)).unwrap()
-        return Result.from_value(self._transport(loop, target))
+        await self._close(loop)
+        transport = _transport(target)
+        self._transports[loop] = (generation, transport)
+        return Success(transport)
 
     def _resolved(self) -> "Result[Target, ErrorDetail]":
-        import apis.shared.aws.dynamodb.transport  # noqa: F401, PLC0415 - lazy: `_transport` needs it loaded
-        from apis.shared.aws.dynamodb.resolution import resolve_target  # noqa: PLC0415 - lazy: botocore
+        from apis.shared.aws.dynamodb import resolution, transport  # noqa: F401, PLC0415 - lazy: botocore, aiohttp
         from apis.shared.aws.errors import aws_errors  # noqa: PLC0415 - lazy: botocore
 
-        if self._target is None:
-            errors = aws_errors() + ErrorTable.of((OSError, internal_error), (ValueError, internal_error))
-            found = attempt(resolve_target, settings(AwsSettings).region, errors=errors)
-            return found.map(self._remember)
-        return Result.from_value(self._target)
+        if self._target is not None:
+            return Success(self._target)
+        errors = aws_errors() + ErrorTable.of((OSError, internal_error), (ValueError, internal_error))
+        found = attempt(resolution.resolve_target, settings(AwsSettings).region, errors=errors)
+        return found.map(self._remember)
 
     def _remember(self, target: "Target") -> "Target":
         self._target = target
         return target
 
-    def _transport(self, loop: asyncio.AbstractEventLoop, target: "Target") -> "Transport":
-        from apis.shared.aws.dynamodb.credentials import Credentials  # noqa: PLC0415 - lazy: as above
-        from apis.shared.aws.dynamodb.resolution import find_credentials  # noqa: PLC0415 - lazy: as above
-        from apis.shared.aws.dynamodb.transport import Transport  # noqa: PLC0415 - lazy: as above
 
-        transport = Transport(
-            target,
-            Credentials(find_credentials),
-            attempts=settings(AwsSettings).aws_max_attempts or MAX_ATTEMPTS,
-            connect_seconds=CONNECT_TIMEOUT_SECONDS,
-            read_seconds=READ_TIMEOUT_SECONDS,
-        )
-        self._transports[loop] = transport
-        return transport
+def _transport(target: "Target") -> "Transport":
+    from apis.shared.aws.dynamodb.credentials import Credentials  # noqa: PLC0415 - lazy: as below
+    from apis.shared.aws.dynamodb.resolution import find_credentials  # noqa: PLC0415 - lazy: botocore
+    from apis.shared.aws.dynamodb.transport import Transport  # noqa: PLC0415 - lazy: aiohttp
+
+    return Transport(
+        target,
+        Credentials(find_credentials),
+        attempts=settings(AwsSettings).aws_max_attempts or MAX_ATTEMPTS,
+        connect_seconds=CONNECT_TIMEOUT_SECONDS,
+        read_seconds=READ_TIMEOUT_SECONDS,
+    )
 
 
 def _encoded(payload: Callable[[], Payload]) -> bytes:
@@ -137,3 +147,5 @@ def _encoded(payload: Callable[[], Payload]) -> bytes:
 
 
 dynamodb = DynamoClient()
+on_forget(dynamodb.forget)
+at_close(dynamodb.aclose)

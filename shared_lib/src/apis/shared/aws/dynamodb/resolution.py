@@ -6,6 +6,7 @@ Importing this module imports botocore, and everything in it blocks: it runs in 
 import os
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.credentials import Credentials
 from botocore.httpsession import ProxyConfiguration, get_cert_path
+from botocore.loaders import create_loader
 from botocore.utils import get_environ_proxies
 
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -35,7 +37,7 @@ class Target:
 
 def resolve_target(region: str) -> Target:
     """From the variables and the profile that boto3 reads: endpoint, proxy, certificates."""
-    session = botocore.session.get_session()
+    session = _session()
     url, signing_region = _endpoint(session, region)
     parts = urlsplit(url)
     proxy: str | None = ProxyConfiguration(get_environ_proxies(url)).proxy_url_for(url)
@@ -52,8 +54,18 @@ def resolve_target(region: str) -> Target:
 
 def find_credentials() -> Credentials | None:
     """The first that the chain finds: environment, profile, SSO, web identity, container, instance. None: none."""
-    found: Credentials | None = botocore.session.get_session().get_credentials()
+    found: Credentials | None = _session().get_credentials()
     return found
+
+
+# Reading the service's description takes a tenth of a second, and it never changes.
+_loaders = lru_cache(create_loader)
+
+
+def _session() -> botocore.session.Session:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _loaders(session.get_config_variable("data_path")))
+    return session
 
 
 def _endpoint(session: botocore.session.Session, region: str) -> tuple[str, str]:
