@@ -16,7 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from apis.shared.http.failures import install_handlers
 from apis.shared.http.middleware import ErrorBoundary, RequestLog
-from apis.shared.lifecycle import background, shutdown
+from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import WebSettings, settings
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
@@ -50,6 +50,7 @@ def create_service(
         yield
         shutdown.begin()
         await background.drain(DRAIN_SECONDS)
+        await close_all()
 
     app = FastAPI(title=title, description=description, version=version, openapi_tags=list(tags), lifespan=lifespan)
     for router in routers:
