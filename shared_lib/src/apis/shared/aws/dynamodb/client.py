@@ -30,8 +30,16 @@ _NOT_STORABLE = ErrorTable.of((NotStorable, lambda error: internal_error(error, 
 class DynamoClient:
     """Sends operations; fails as the AWS rows of the error vocabulary say."""
 
-    def __init__(self, *, deadline_seconds: float = CALL_DEADLINE_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        deadline_seconds: float = CALL_DEADLINE_SECONDS,
+        connect_seconds: float = CONNECT_TIMEOUT_SECONDS,
+        read_seconds: float = READ_TIMEOUT_SECONDS,
+    ) -> None:
         self._deadline_seconds = deadline_seconds
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
         self._generation = 0
         self._target: Target | None = None
         # Each with the generation that it is of: one that is out of date is closed by its own loop.
@@ -109,7 +117,7 @@ class DynamoClient:
         # Importing the libraries, reading certificates and resolving the endpoint: not on the event loop.
         target = (await asyncio.to_thread(self._resolved)).unwrap()
         await self._close(loop)
-        transport = _transport(target)
+        transport = self._transport(target)
         self._transports[loop] = (generation, transport)
         return Success(transport)
 
@@ -127,19 +135,18 @@ class DynamoClient:
         self._target = target
         return target
 
+    def _transport(self, target: "Target") -> "Transport":
+        from apis.shared.aws.dynamodb.credentials import Credentials  # noqa: PLC0415 - lazy: as above
+        from apis.shared.aws.dynamodb.resolution import find_credentials  # noqa: PLC0415 - lazy: as above
+        from apis.shared.aws.dynamodb.transport import Transport  # noqa: PLC0415 - lazy: as above
 
-def _transport(target: "Target") -> "Transport":
-    from apis.shared.aws.dynamodb.credentials import Credentials  # noqa: PLC0415 - lazy: as below
-    from apis.shared.aws.dynamodb.resolution import find_credentials  # noqa: PLC0415 - lazy: botocore
-    from apis.shared.aws.dynamodb.transport import Transport  # noqa: PLC0415 - lazy: aiohttp
-
-    return Transport(
-        target,
-        Credentials(find_credentials),
-        attempts=settings(AwsSettings).aws_max_attempts or MAX_ATTEMPTS,
-        connect_seconds=CONNECT_TIMEOUT_SECONDS,
-        read_seconds=READ_TIMEOUT_SECONDS,
-    )
+        return Transport(
+            target,
+            Credentials(find_credentials),
+            attempts=settings(AwsSettings).aws_max_attempts or MAX_ATTEMPTS,
+            connect_seconds=self._connect_seconds,
+            read_seconds=self._read_seconds,
+        )
 
 
 def _encoded(payload: Callable[[], Payload]) -> bytes:

@@ -166,12 +166,20 @@ def _refused(call: Call, status: int, content: bytes, said: Answer | None) -> Ex
         return UnintelligibleAnswer()
     said = said or {}
     kind = str(said.get("__type", "")).rpartition("#")[2].partition(":")[0] or str(status)
-    reasons = [
-        Reason(str(reason.get("Code", "None")), str(reason.get("Message") or ""))
-        for reason in said.get("CancellationReasons") or ()
-    ]
     message = str(said.get("message") or said.get("Message") or "")
-    return Refused(Refusal(call.operation, kind, message, status, reasons), call.lost)
+    reasons = said.get("CancellationReasons")
+    listed = [_reason(reason) for reason in reasons] if isinstance(reasons, list) else []
+    return Refused(Refusal(call.operation, kind, message, status, listed), call.lost)
+
+
+def _reason(said: object) -> Reason:
+    match said:
+        case {"Code": str(code), "Message": str(message)}:
+            return Reason(code, message)
+        case {"Code": str(code)}:
+            return Reason(code)
+        case _:
+            return Reason("None")
 
 
 def _has_expired(answer: Result[Answer, ErrorDetail]) -> bool:

@@ -69,6 +69,10 @@ def _base64(value: bytes) -> str:
     return binascii.b2a_base64(value, newline=False).decode()
 
 
+def _bytes(text: str) -> bytes:
+    return binascii.a2b_base64(text, strict_mode=True)
+
+
 def _encode_set(members: Set[Any]) -> Wire:
     # Sorted, so that the same set is always written the same way. The service has no empty sets and no mixed ones.
     if all(isinstance(member, str) for member in members):
@@ -108,10 +112,10 @@ _DECODERS: Mapping[str, Callable[[Any], Value]] = {
     "NULL": lambda _: None,
     "M": _decode_map,
     "L": _decode_list,
-    "B": binascii.a2b_base64,
+    "B": _bytes,
     "SS": frozenset,
     "NS": lambda members: frozenset(map(_number, members)),
-    "BS": lambda members: frozenset(map(binascii.a2b_base64, members)),
+    "BS": lambda members: frozenset(map(_bytes, members)),
 }
 
 
