@@ -15,7 +15,7 @@ from tests.support.fault_proxy import FaultProxy
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.dynamodb, aws_client.s3)
+_CLIENTS = (aws_client.s3,)
 
 
 @dataclass(frozen=True)

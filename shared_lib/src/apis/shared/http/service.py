@@ -22,7 +22,7 @@ from apis.shared.http.failures import install_handlers
 from apis.shared.http.middleware import ErrorBoundary, RequestLog, WholeBodies
 from apis.shared.http.open_routes import OPEN_ROUTES, Route
 from apis.shared.http.router import AdminRoute, ResultRouter, is_admin_path, is_guarded
-from apis.shared.lifecycle import background, shutdown
+from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import InstitutionSettings, WebSettings, settings
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
@@ -58,6 +58,7 @@ def create_service(
         yield
         shutdown.begin()
         await background.drain(DRAIN_SECONDS)
+        await close_all()
 
     app = _Service(
         title=title,
