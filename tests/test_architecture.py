@@ -50,7 +50,7 @@ def test_no_http_exception_is_raised_by_hand(path: Path) -> None:
 
 def test_every_suppression_has_a_literal_reason() -> None:
     for site in suppression_sites(ROOT):
-        assert site.reason, f"{site.file}:{site.line} has no literal reason"
+        assert site.reason, f"{site.function} in {site.file} has no literal reason"
 
 
 def test_the_page_of_suppressions_equals_the_code() -> None:

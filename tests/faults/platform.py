@@ -14,7 +14,7 @@ import boto3
 import httpx
 import httpx_sse
 
-from apis.shared.aws.boto_dynamodb import Value, encode_item
+from apis.shared.aws.dynamodb import Value, encode_item
 from devstack.aws import EmbeddedAws, create_resources, embedded_aws
 from devstack.services import APP_API, INFERENCE_API, Service, running_service
 from tests.faults.model import ScriptedModel

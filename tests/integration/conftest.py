@@ -8,14 +8,14 @@ import boto3
 import pytest
 
 from apis.shared.aws import client as aws_client
-from apis.shared.aws.boto_dynamodb import decode_item, encode_item
+from apis.shared.aws.dynamodb import decode_item, encode_item
 from apis.shared.wiring import forget_all
 from devstack.aws import create_resources, embedded_aws
 from tests.support.fault_proxy import FaultProxy
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.dynamodb, aws_client.s3)
+_CLIENTS = (aws_client.s3,)
 
 
 @dataclass(frozen=True)

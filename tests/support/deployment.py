@@ -14,7 +14,7 @@ import boto3.session
 import httpx
 import httpx_sse
 
-from apis.shared.aws.boto_dynamodb import decode_item, encode_item
+from apis.shared.aws.dynamodb import decode_item, encode_item
 from devstack.aws import create_resources, embedded_aws
 from devstack.services import APP_API, DEVELOPMENT, INFERENCE_API, Service, running_service
 from tests.support.chat_client import ShownMessage, shown

@@ -13,7 +13,7 @@ import boto3
 import httpx
 import pytest
 
-from apis.shared.aws.boto_dynamodb import decode_item, encode_item
+from apis.shared.aws.dynamodb import decode_item, encode_item
 from devstack.aws import create_resources, embedded_aws
 from devstack.services import APP_API, running_service
 from tests.support.conformance import conforming_client

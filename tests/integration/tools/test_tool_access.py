@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from apis.shared.auth.models import User
-from apis.shared.aws.boto_dynamodb import Table
+from apis.shared.aws.dynamodb import Table
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.tools.repository import CATALOGUE_TTL_SECONDS, ToolRepository

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from apis.shared.aws.boto_dynamodb import Table, parse_as
+from apis.shared.aws.dynamodb import Table, parse_as
 from apis.shared.aws.s3 import Bucket
 from apis.shared.errors import ErrorDetail, bad_request, conflict, not_found
 from apis.shared.files.models import FileRecord

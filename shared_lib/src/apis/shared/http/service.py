@@ -14,6 +14,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
+from apis.shared.http.context import RequestIds
 from apis.shared.http.failures import install_handlers
 from apis.shared.http.middleware import ErrorBoundary, RequestLog
 from apis.shared.lifecycle import background, close_all, shutdown
@@ -85,7 +86,8 @@ def configure_logging(level: str) -> None:
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                 }
             },
-            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+            "filters": {"request_ids": {"()": RequestIds}},
+            "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_ids"]}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {"httpx": {"level": "WARNING"}, "botocore": {"level": "WARNING"}},
         }

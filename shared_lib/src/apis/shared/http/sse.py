@@ -134,7 +134,7 @@ class EventStream(Response):
                     case Failure(error):
                         return error
         except Exception as bug:
-            logger.exception("stream failed", extra={"request_id": context.current().request_id})
+            logger.exception("stream failed")
             return _STREAM_FAILED.caused_by(bug)
         finally:
             close: Callable[[], Awaitable[None]] | None = getattr(self._items, "aclose", None)
@@ -161,13 +161,13 @@ class EventStream(Response):
         try:
             result = await background.finish(record(error, text), name="record a failed turn")
         except Exception:
-            logger.exception("recording a failed turn failed", extra={"request_id": context.current().request_id})
+            logger.exception("recording a failed turn failed")
             return False
         match result:
             case Failure(reason):
                 logger.error(
                     "recording a failed turn failed",
-                    extra={"request_id": context.current().request_id, "code": reason.code.value, **reason.context},
+                    extra={"code": reason.code.value, **reason.context},
                     exc_info=reason.cause,
                 )
                 return False

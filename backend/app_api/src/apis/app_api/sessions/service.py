@@ -20,8 +20,7 @@ from apis.shared.page_tokens import decode_index_token, encode_index_token
 from apis.shared.result import Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
-from apis.shared.sessions.models import is_session_id
-from apis.shared.sessions.repository import SessionRepository, get_session_repository
+from apis.shared.storage.session_folders import is_session_id
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
@@ -30,9 +29,8 @@ logger = logging.getLogger(__name__)
 class SessionsApi:
     """What the session endpoints do for one caller at a time."""
 
-    def __init__(self, sessions: SessionService, repository: SessionRepository, files: FileRepository) -> None:
+    def __init__(self, sessions: SessionService, files: FileRepository) -> None:
         self._sessions = sessions
-        self._repository = repository
         self._files = files
 
     async def list_sessions(
@@ -90,17 +88,16 @@ class SessionsApi:
         store = get_messages().unwrap()
         if not is_session_id(session_id):
             return Success(MessagesListResponse(messages=[]))
-        read, annotated = await asyncio.gather(
-            store.read(user_id, session_id), self._repository.annotations(user_id, session_id)
+        read, costed = await asyncio.gather(
+            store.read(user_id, session_id), self._sessions.message_costs(user_id, session_id)
         )
-        annotations = annotated.unwrap()
+        costs = costed.unwrap()
         stored = read.unwrap()
-        if annotations.lookup.is_taken:
+        if costs is None:
             return Success(MessagesListResponse(messages=[]))
         end = len(stored) if limit is None else min(start + limit, len(stored))
         messages = collect(
-            message_response(session_id, index, stored[index], annotations.costs.get(index))
-            for index in range(start, end)
+            message_response(session_id, index, stored[index], costs.get(index)) for index in range(start, end)
         ).unwrap()
         return Success(
             MessagesListResponse(messages=messages, next_token=encode_index_token(end) if end < len(stored) else None)
@@ -149,4 +146,4 @@ def _told(error: ErrorDetail) -> str:
 
 @once
 def get_sessions_api() -> SessionsApi:
-    return SessionsApi(get_session_service(), get_session_repository(), get_file_repository())
+    return SessionsApi(get_session_service(), get_file_repository())
