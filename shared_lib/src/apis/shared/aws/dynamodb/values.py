@@ -5,7 +5,6 @@ even `NaN`), so this one stays: what is stored is always the plain decimal.
 """
 
 import binascii
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any
@@ -58,11 +57,10 @@ def encode(value: Value) -> Wire:  # noqa: PLR0911 - one type, one return
 
 
 def _digits(value: Number) -> str:
-    if isinstance(value, int):
-        return str(int(value))
-    if not math.isfinite(value):
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
         raise NotStorable
-    return format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
+    return format(number, "f")
 
 
 def _base64(value: bytes) -> str:
