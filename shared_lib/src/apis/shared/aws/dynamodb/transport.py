@@ -4,16 +4,15 @@ Importing this module imports aiohttp, so it happens off the event loop at the f
 """
 
 import asyncio
-import json
 import random
 import time
-import uuid
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from pydantic_core import from_json
 from yarl import URL
 
 from apis.shared.aws.dynamodb.credentials import Credentials
@@ -118,7 +117,8 @@ class Transport:
         return answer if newer == keys else await self._attempts_of(call, newer)
 
     async def _attempts_of(self, call: Call, keys: Keys) -> Result[Answer, ErrorDetail]:
-        invocation = str(uuid.uuid4())
+        # Tells one call from another in the logs of the service: unique, not unguessable.
+        invocation = f"{random.getrandbits(128):032x}"
         number = 1
         while True:
             progress = f"attempt={number}; max={self._attempts}"
@@ -154,7 +154,7 @@ class Transport:
 
 
 def _json_object(content: bytes) -> Answer | None:
-    match attempt(json.loads, content, errors=_NO_JSON):
+    match attempt(from_json, content, errors=_NO_JSON):
         case Success(dict() as said):
             return said
         case _:

@@ -88,8 +88,7 @@ def decode(wire: Mapping[str, Any]) -> Value:
 
 
 def _number(text: str) -> int | Decimal:
-    digits = text.removeprefix("-")
-    return int(text) if digits.isdigit() else Decimal(text)
+    return int(text) if text.isdigit() or text.removeprefix("-").isdigit() else Decimal(text)
 
 
 def _decode_map(value: Mapping[str, Any]) -> Value:
