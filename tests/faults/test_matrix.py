@@ -113,14 +113,22 @@ def _assert_undisturbed(scenario: Scenario, observed: Observed) -> None:
 
 
 async def failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, place: Place) -> Outcome | None:
+    """One case. A cold process is cold again afterwards: it may have kept what the fault made it believe."""
+    if not place.is_cold:
+        return await _failed_at(platform, scenario, kind, place)
+    await platform.forget()
+    outcome = await _failed_at(platform, scenario, kind, place)
+    await platform.forget()
+    return outcome
+
+
+async def _failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, place: Place) -> Outcome | None:
     """One case: the request with this fault at this call, and everything that must hold then and afterwards.
 
     None when the fault found nothing to do.
     """
     case = new_case(platform)
     await scenario.prepare(platform, case)
-    if place.is_cold:
-        await platform.forget()
     target = place.target
     marker = case.marker if place.is_own else None
     fault = Fault(kind, target.service, target.operation, target.table, nth=place.nth, containing=marker)

@@ -55,18 +55,10 @@ READ_AGAIN = {
 }
 
 
-NO_SUCH_STRATEGY = {
-    ("bedrock-agentcore-control.GetMemory", FaultKind.CORRUPT_ITEM): (
-        "A strategy without id and kind is of a kind that the memory does not have: nothing is searched."
-    ),
-}
-
-
 def turn(name: str, text: str, **options: Any) -> Scenario:
     """A chat turn: it cannot be repeated, the conversation goes on instead."""
     members = options.pop("members", {})
-    harmless = NO_SUCH_STRATEGY | options.pop("harmless", {})
-    return Scenario(name, Message(text, members), verify=goes_on, repeats=False, harmless=harmless, **options)
+    return Scenario(name, Message(text, members), verify=goes_on, repeats=False, **options)
 
 
 SCENARIOS = [
