@@ -20,7 +20,7 @@ from moto.core import responses
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import DynamoType
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing import expressions
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.serving import ThreadedWSGIServer
 
@@ -38,7 +38,8 @@ def install() -> None:
     DomainDispatcherApplication.get_backend_for_host = functools.lru_cache(_HOSTS)(  # type: ignore[method-assign]  # mends moto in place
         DomainDispatcherApplication.get_backend_for_host
     )
-    UpdateExpressionParser.make = functools.lru_cache(_EXPRESSIONS)(UpdateExpressionParser.make)
+    parser: Any = vars(expressions)["UpdateExpressionParser"]  # Any: moto has no types for this module
+    parser.make = functools.lru_cache(_EXPRESSIONS)(parser.make)
     vars(responses)["method_names_from_class"] = functools.cache(method_names_from_class)
     ResponseSerializer._serialize = _directly(ResponseSerializer._serialize)  # type: ignore[method-assign,assignment]  # mends moto in place
 
