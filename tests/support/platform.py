@@ -142,6 +142,8 @@ class Surroundings:
             "OPENAI_BASE_URL": f"{self.model.url}/v1",
             "OPENAI_API_KEY": "sk-secret",
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
+            "DOCS_EXAMPLE_MODEL_ID": PRICED,
+            "DOCS_EXAMPLE_PROVIDER": "openai",
         }
 
 

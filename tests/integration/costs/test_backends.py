@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apis.shared.costs.service import UsageRecorder, warn_unaccounted
+from apis.shared.costs.service import UsageRecorder, get_usage_recorder, warn_unaccounted
 from apis.shared.errors import ErrorCode
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
@@ -35,7 +35,7 @@ def files_below(root: Path) -> list[Path]:
 async def written(aws: Aws, user: str) -> set[str]:
     """The tables that one turn writes."""
     with aws.proxy.recording() as recording:
-        assert await UsageRecorder().record(user, "s", [message(MOMENT)]) == Success(None)
+        assert await get_usage_recorder().record(user, "s", [message(MOMENT)]) == Success(None)
     return {str(call.target.table).removeprefix("shared-") for call in recording.calls}
 
 
@@ -79,7 +79,7 @@ async def test_an_empty_variable_is_an_unset_one(aws: Aws, configure: Configure,
 async def test_the_summary_table_has_a_default_name(aws: Aws, configure: Configure, user: str) -> None:
     configure(**{SUMMARIES: None})
     with aws.proxy.recording() as recording:
-        outcome = await UsageRecorder().record(user, "s", [message(MOMENT)])
+        outcome = await get_usage_recorder().record(user, "s", [message(MOMENT)])
     assert "UserCostSummary" in {call.target.table for call in recording.calls}
     # The embedded endpoint has no table of that name, and that is not hidden.
     assert outcome.failure().code is ErrorCode.INTERNAL_ERROR
@@ -88,7 +88,7 @@ async def test_the_summary_table_has_a_default_name(aws: Aws, configure: Configu
 @pytest.fixture
 def local(configure: Configure, tmp_path: Path) -> UsageRecorder:
     configure(**NO_TABLES, AGENTCORE_MEMORY_TYPE=None, SESSIONS_DIR=str(tmp_path))
-    return UsageRecorder()
+    return get_usage_recorder()
 
 
 async def test_a_local_record_is_the_body_under_its_index(local: UsageRecorder, tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ async def test_a_local_record_is_the_body_under_its_index(local: UsageRecorder, 
     assert await local.record("u1", "abc", [message(MOMENT, 5)]) == Success(None)
     document = stored(tmp_path, "abc")
     assert sorted(document) == ["1", "3", "5"]
-    assert document["1"] == message(MOMENT).to_record("u1", "abc").body()
+    assert document["1"] == message(MOMENT).to_record("u1", "abc").stored()
     assert document["1"]["cost"] == 0.010935
     assert "cost" not in document["3"]
 

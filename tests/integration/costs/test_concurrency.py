@@ -10,7 +10,7 @@ from decimal import Decimal
 import pytest
 
 from apis.shared.costs.models import LatencyMetrics
-from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder
+from apis.shared.costs.service import AssistantMessageUsage, get_usage_recorder
 from apis.shared.result import Success
 from tests.integration.conftest import Aws
 from tests.support.worked_example import PRICING, USAGE
@@ -41,7 +41,7 @@ async def test_concurrent_turns_are_all_counted(aws: Aws, models: int) -> None:
     user, day = uuid.uuid4().hex[:9], MOMENT.replace(month=models)
     turns = [turn(day + timedelta(seconds=number), f"model-{number % models}") for number in range(TURNS)]
     random.Random(models).shuffle(turns)
-    recorders = [UsageRecorder() for _ in range(TURNS)]
+    recorders = [get_usage_recorder() for _ in range(TURNS)]
     with aws.proxy.recording(containing=f"USER#{user}") as recording:
         outcomes = await asyncio.gather(
             *(each.record(user, f"s{number}", [turns[number]]) for number, each in enumerate(recorders))

@@ -8,12 +8,10 @@ import pytest
 
 from apis.shared.aws.dynamodb import Table
 from apis.shared.errors import ErrorCode, ErrorDetail
-from apis.shared.models.managed_models import (
-    DynamoManagedModels,
-    LocalManagedModels,
-    ManagedModelRepository,
-    get_managed_models,
-)
+from apis.shared.models.dynamodb import DynamoManagedModels
+from apis.shared.models.local import LocalManagedModels
+from apis.shared.models.managed_models import get_managed_models
+from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
 from tests.support import stored

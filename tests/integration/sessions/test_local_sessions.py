@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from apis.shared.costs.local import LocalCostRecords
 from apis.shared.result import Success
 from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.metadata import SessionService
@@ -19,7 +20,7 @@ PREFERENCES = TurnPreferences("m9", 0.2, None, "abcdef0123456789")
 
 @pytest.fixture
 def service(tmp_path: Path) -> SessionService:
-    return SessionService(LocalSessions(tmp_path))
+    return SessionService(LocalSessions(tmp_path, LocalCostRecords(tmp_path)))
 
 
 def write(root: Path, session_id: str, document: Any) -> Path:
@@ -156,7 +157,7 @@ async def test_a_file_that_is_no_record_fails_the_list(service: SessionService, 
 
 
 async def test_a_missing_root_is_an_empty_list(tmp_path: Path) -> None:
-    service = SessionService(LocalSessions(tmp_path / "absent"))
+    service = SessionService(LocalSessions(tmp_path / "absent", LocalCostRecords(tmp_path / "absent")))
     assert (await service.list_sessions(ADA, limit=None, token=None)).unwrap().records == []
 
 
@@ -164,5 +165,5 @@ async def test_a_missing_root_is_an_empty_list(tmp_path: Path) -> None:
 async def test_costs_that_are_none(tmp_path: Path, document: Any) -> None:
     path = write(tmp_path, "s1", record("s1"))
     path.with_name("message-metadata.json").write_text(json.dumps(document))
-    outcome = await LocalSessions(tmp_path).annotations(ADA, "s1")
+    outcome = await LocalSessions(tmp_path, LocalCostRecords(tmp_path)).annotations(ADA, "s1")
     assert (outcome.failure().code if document else outcome.unwrap().costs) == ("internal_error" if document else {})

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from apis.shared.aws import memory as memory_module
 from apis.shared.aws.client import ServiceClient
 from apis.shared.aws.memory import Memory
 from apis.shared.result import Success
@@ -26,6 +25,9 @@ from tests.integration.sessions.conftest import ADA, BOB
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.platform import Platform
 
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
+
 NO_IDS = ["..", "../evil", "a/b", "", "-x", "x" * 101, "a.b"]
 
 
@@ -35,18 +37,17 @@ def session_id() -> str:
 
 
 @pytest.fixture(scope="module")
-def _connected(tables: Platform) -> Iterator[None]:
+def agentcore(tables: Platform) -> "Iterator[ServiceClient[BedrockAgentCoreClient]]":
     with pytest.MonkeyPatch.context() as patch:
         for name, value in tables.variables.items():
             patch.setenv(name, value)
         forget_all()
-        patch.setattr(memory_module, "agentcore", ServiceClient("bedrock-agentcore"))
-        yield
+        yield ServiceClient("bedrock-agentcore")
 
 
 @pytest.fixture
-def in_memory(_connected: None, tables: Platform) -> AgentCoreMessages:
-    return AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"]))
+def in_memory(agentcore: "ServiceClient[BedrockAgentCoreClient]", tables: Platform) -> AgentCoreMessages:
+    return AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"], agentcore))
 
 
 @pytest.fixture
@@ -143,12 +144,15 @@ async def test_event_times_rise_and_the_session_is_marked_once(
 
 
 async def test_another_process_goes_on_after_the_last_event(
-    in_memory: AgentCoreMessages, tables: Platform, session_id: str
+    in_memory: AgentCoreMessages,
+    agentcore: "ServiceClient[BedrockAgentCoreClient]",
+    tables: Platform,
+    session_id: str,
 ) -> None:
     """The first process wrote faster than one message a second, so its times run ahead of the clock."""
     for index in range(6):
         assert await in_memory.append(ADA, session_id, said(index)) == Success(None)
-    other = AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"]))
+    other = AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"], agentcore))
     assert len((await other.read(ADA, session_id)).unwrap()) == 6
     assert await other.append(ADA, session_id, said(6)) == Success(None)
     assert (await in_memory.read(ADA, session_id)).unwrap()
@@ -267,10 +271,9 @@ async def test_all_pages_are_read_and_put_in_order(
         for name, value in {**tables.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
             monkeypatch.setenv(name, value)
         forget_all()
-        monkeypatch.setattr(memory_module, "agentcore", ServiceClient("bedrock-agentcore"))
         monkeypatch.setattr(Paged, "total", total)
         monkeypatch.setattr(Paged, "asked", [])
-        read = await texts(AgentCoreMessages(Memory("memory-0123456789")), "s1")
+        read = await texts(AgentCoreMessages(Memory("memory-0123456789", ServiceClient("bedrock-agentcore"))), "s1")
     finally:
         server.shutdown()
         server.server_close()

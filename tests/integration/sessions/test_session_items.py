@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 import pytest
 
-from apis.shared.aws.client import ServiceClient
 from apis.shared.aws.dynamodb import Table
 from apis.shared.result import Failure, Success
 from apis.shared.sessions.dynamodb import DynamoSessions
@@ -37,7 +36,7 @@ def service(tables: Platform) -> Iterator[SessionService]:
             patch.setenv(name, value)
         forget_all()
         assert os.environ["AWS_ENDPOINT_URL"] == tables.proxy.url
-        yield SessionService(DynamoSessions(Table(tables.variables[stored.SESSIONS], ServiceClient("dynamodb"))))
+        yield SessionService(DynamoSessions(Table(tables.variables[stored.SESSIONS])))
 
 
 @pytest.fixture
@@ -233,7 +232,7 @@ async def test_a_record_of_the_previous_system_is_claimed_when_it_moves(
     assert (await ada.delete(f"/sessions/{other}")).status_code == 204
     assert len(claims(tables, other)) == 1
     record = (await service.get_session(ADA, other)).unwrap()
-    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS], ServiceClient("dynamodb")))
+    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS]))
     assert (await repository.create(record)).failure().code == "conflict"
 
 
@@ -252,7 +251,7 @@ async def test_a_turn_of_the_same_moment_stays_where_it_is(
 ) -> None:
     tables.store(stored.session(ADA, session_id, own={"a": None}, preferences={"assistantId": "x"}))
     record = (await service.get_session(ADA, session_id)).unwrap()
-    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS], ServiceClient("dynamodb")))
+    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS]))
     with tables.proxy.recording() as recording:
         outcome = await repository.advance(record, record.last_message_at, turns=1, preferences={"lastModel": "m"})
     assert outcome == Success(None)

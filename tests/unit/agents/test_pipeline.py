@@ -17,9 +17,9 @@ from agents.events import (
     ToolBlockStart,
     ToolInputDelta,
     TurnMetadata,
-    Usage,
 )
 from agents.pipeline import Pipeline
+from tests.unit.agents.turns import tokens
 
 START = {"messageStart": {"role": "assistant"}}
 
@@ -340,7 +340,7 @@ def test_a_call_counts_when_its_message_is_complete_not_when_it_starts() -> None
     fed(stop(), {"metadata": {"usage": {"inputTokens": 10}}}, pipeline=pipeline)
     list(pipeline.feed({"message": {"role": "assistant", "content": [{"text": "Hi"}]}}))
     (call,) = pipeline.calls
-    assert (call.started, call.first_text, call.ended, call.usage) == (200.0, 201.0, 202.0, Usage(input_tokens=10))
+    assert (call.started, call.first_text, call.ended, call.usage) == (200.0, 201.0, 202.0, tokens(10))
     assert pipeline.first_delta == 100.0
     assert pipeline.partial_text == ""
 
@@ -380,11 +380,11 @@ def test_nothing_else_of_the_framework_reaches_a_client(event: dict[str, Any]) -
 
 
 def test_the_other_events() -> None:
-    usage = Usage(10, 5, 15) + Usage(1, 2, 3, cache_read_input_tokens=4)
+    usage = tokens(10, 5, 15) + tokens(1, 2, 3, cache_read_input_tokens=4)
     assert TurnMetadata(usage, Metrics(7, 3), cost=0.5).payload() == {
         "usage": {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18, "cacheReadInputTokens": 4},
         "metrics": {"latencyMs": 7, "timeToFirstByteMs": 3},
         "cost": 0.5,
     }
-    assert TurnMetadata(Usage(), Metrics(7)).payload()["metrics"] == {"latencyMs": 7}
+    assert TurnMetadata(tokens(), Metrics(7)).payload()["metrics"] == {"latencyMs": 7}
     assert len(str(Citation("a", "d", "f", "x" * 600).payload()["text"])) == 500

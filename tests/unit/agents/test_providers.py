@@ -3,7 +3,6 @@
 import asyncio
 from typing import Any
 
-from agents.events import Usage
 from tests.support.model_server import ModelServer, events, gemini_text
 from tests.unit.agents.turns import (
     BEDROCK_CLAUDE,
@@ -13,6 +12,7 @@ from tests.unit.agents.turns import (
     built,
     results,
     summary,
+    tokens,
     turn,
     user,
     wire,
@@ -88,7 +88,10 @@ async def test_bedrock_with_reasoning_and_a_tool(provider: ModelServer) -> None:
         ("content_block_stop", {"contentBlockIndex": 0}),
         ("message_stop", {"stopReason": "end_turn"}),
     ]
-    assert [call.usage for call in summary(items).calls] == [Usage(20, 7, 27), Usage(10, 5, 15, 0)]
+    assert [call.usage for call in summary(items).calls] == [
+        tokens(20, 7, 27),
+        tokens(10, 5, 15, cache_read_input_tokens=0),
+    ]
     # The model that wrote the reasoning needs it back within the turn.
     sent = provider.calls[1]["messages"]
     assert sent[1]["content"][0] == {"reasoningContent": {"reasoningText": {"text": "Think", "signature": "sig=="}}}
@@ -154,7 +157,7 @@ async def test_gemini(provider: ModelServer) -> None:
     assert [payload["contentBlockIndex"] for name, payload in wire(items) if name == "content_block_start"] == [0, 0]
     assert [message["role"] for message in conversation.messages] == ["user", "assistant", "user", "assistant"]
     assert conversation.messages[-1] == assistant("It is 42")
-    assert [call.usage for call in summary(items).calls] == [None, Usage(20, 2, 32, cache_read_input_tokens=10)]
+    assert [call.usage for call in summary(items).calls] == [None, tokens(20, 2, 32, cache_read_input_tokens=10)]
     request = provider.requests[0]
     assert request.path.startswith("/v1beta/models/gemini-2.5-flash:streamGenerateContent")
     assert request.headers["x-goog-api-key"] == "gemini-secret"

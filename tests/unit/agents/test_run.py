@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from agents.config import ModelConfig, Provider
-from agents.events import Usage
 from agents.providers import build_model
 from agents.run import EMPTY_ANSWER, TOOL_FAILED
 from apis.shared.errors import ErrorCode, service_unavailable
@@ -22,6 +21,7 @@ from tests.unit.agents.turns import (
     failure,
     results,
     summary,
+    tokens,
     turn,
     user,
     uses,
@@ -51,7 +51,7 @@ async def test_a_plain_turn(provider: ModelServer) -> None:
         ("metadata", CALL_METADATA),
     ]
     (call,) = summary(items).calls
-    assert call.usage == Usage(10, 5, 15)
+    assert call.usage == tokens(10, 5, 15)
     assert call.first_text is not None
     assert call.started <= call.first_text <= call.ended
     assert conversation.messages == [user("hi"), assistant("Hello")]
@@ -100,7 +100,7 @@ async def test_a_turn_with_a_tool(provider: ModelServer) -> None:
     ]
     told = {"status": "success", "content": [{"text": "Result: 42"}], "toolUseId": "t1"}
     assert result_of(items) == told
-    assert [call.usage for call in summary(items).calls] == [Usage(20, 7, 27), Usage(40, 9, 49)]
+    assert [call.usage for call in summary(items).calls] == [tokens(20, 7, 27), tokens(40, 9, 49)]
     assert conversation.messages == [
         user("hi"),
         {
@@ -117,13 +117,13 @@ async def test_a_turn_with_a_tool(provider: ModelServer) -> None:
 
 async def test_usage_does_not_add_up_over_turns(provider: ModelServer) -> None:
     for _ in range(2):
-        assert [call.usage for call in summary(await turn()).calls] == [Usage(10, 5, 15)]
+        assert [call.usage for call in summary(await turn()).calls] == [tokens(10, 5, 15)]
 
 
 async def test_cached_tokens_of_openai_are_not_counted_as_input_too(provider: ModelServer) -> None:
     provider.script(answer("Hi", counted=usage(100, 5, prompt_tokens_details={"cached_tokens": 60})))
     (call,) = summary(await turn()).calls
-    assert call.usage == Usage(40, 5, 105, cache_read_input_tokens=60)
+    assert call.usage == tokens(40, 5, 105, cache_read_input_tokens=60)
 
 
 @pytest.mark.usefixtures("samples")

@@ -7,17 +7,18 @@ from typing import Any
 import pytest
 
 from agents.config import resolve_model_config
-from agents.events import CallRecord, Metrics, Usage
+from agents.events import CallRecord, Metrics
 from agents.turn import live as live_module
 from agents.turn.accounting import message_usage, turn_metadata
 from agents.turn.conversation import ending
 from agents.turn.limits import STOPPING, TIME_LIMIT, within_limits
 from agents.turn.live import LiveTurns
-from apis.shared.costs.models import PricingSnapshot
+from apis.shared.costs.models import PricingSnapshot, TokenUsage
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.lifecycle import Shutdown
 from apis.shared.result import Failure, Result, Success
 from apis.shared.sessions.models import Message
+from tests.unit.agents.turns import tokens
 
 type Items = AsyncGenerator[Result[int, ErrorDetail]]
 
@@ -177,14 +178,14 @@ PRICES = PricingSnapshot(
 )
 
 
-def call(usage: Usage | None, **times: Any) -> CallRecord:
+def call(usage: TokenUsage | None, **times: Any) -> CallRecord:
     given: dict[str, Any] = {"metrics": Metrics(), "started": 10.0, "first_text": None, "ended": 10.5} | times
     return CallRecord(usage=usage, **given)
 
 
 WORKED = [
-    call(Usage(1000, 200, 1200, cache_write_input_tokens=5000)),
-    call(Usage(300, 100, 400, cache_read_input_tokens=6000)),
+    call(tokens(1000, 200, 1200, cache_write_input_tokens=5000)),
+    call(tokens(300, 100, 400, cache_read_input_tokens=6000)),
 ]
 
 

@@ -8,6 +8,7 @@ from agents.config import resolve_model_config
 from agents.events import StreamEvent, TurnSummary
 from agents.run import AgentRun, AgentSpec, build_agent
 from agents.tools.selection import select_tools
+from apis.shared.costs.models import TokenUsage
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Failure, Result, Success
 from apis.shared.sessions.models import Message
@@ -79,6 +80,10 @@ def failure(items: Sequence[Item]) -> ErrorDetail:
     """The failure that ended the run; nothing else failed."""
     assert all(isinstance(item, Success) for item in items[:-1])
     return items[-1].failure()
+
+
+def tokens(input: int = 0, output: int = 0, total: int = 0, **cached: int) -> TokenUsage:  # noqa: A002 - as in the usage itself
+    return TokenUsage(input_tokens=input, output_tokens=output, total_tokens=total, **cached)
 
 
 def bedrock_answer(*deltas: str, cached: int | None = None) -> Reply:

@@ -7,9 +7,9 @@ from apis.shared.costs.models import (
     LatencyMetrics,
     StoredCitation,
     TokenUsage,
-    iso_timestamp,
 )
 from apis.shared.costs.service import AssistantMessageUsage
+from apis.shared.moments import offset_form
 from tests.support.worked_example import PRICING, USAGE
 
 MOMENT = datetime(2025, 1, 15, 10, 30, 45, 123456, UTC)
@@ -26,7 +26,7 @@ def test_a_complete_record() -> None:
         pricing=PRICING,
         citations=[StoredCitation(assistant_id="AST-1", document_id="DOC-1", file_name="a.pdf", text="hello")],
     )
-    assert usage.to_record("000000001", "abc").body() == {
+    assert usage.to_record("000000001", "abc").stored() == {
         "latency": {"timeToFirstToken": 250, "endToEndLatency": 1500},
         "tokenUsage": {
             "inputTokens": 1000,
@@ -64,12 +64,12 @@ def test_what_is_unknown_is_left_out() -> None:
         message_index=1, model_id="gpt-x", provider="openai", usage=None, latency=LatencyMetrics(), timestamp=MOMENT
     )
     record = bare.to_record("u", "s")
-    assert record.body() == {
+    assert record.stored() == {
         "latency": {"timeToFirstToken": 0, "endToEndLatency": 0},
         "modelInfo": {"modelId": "gpt-x", "modelName": "gpt-x", "provider": "openai"},
         "attribution": {"userId": "u", "sessionId": "s", "timestamp": "2025-01-15T10:30:45.123456+00:00"},
     }
-    assert CostRecord.model_validate(record.body()) == record
+    assert CostRecord.model_validate(record.stored()) == record
 
 
 def test_cache_counters_only_if_reported() -> None:
@@ -81,7 +81,7 @@ def test_cache_counters_only_if_reported() -> None:
 
 
 def test_timestamps_are_utc_with_microseconds() -> None:
-    assert iso_timestamp(datetime(2025, 1, 15, 10, 30, 45, tzinfo=UTC)) == "2025-01-15T10:30:45.000000+00:00"
+    assert offset_form(datetime(2025, 1, 15, 10, 30, 45, tzinfo=UTC)) == "2025-01-15T10:30:45.000000+00:00"
     # The day and month of the totals are cut from this text.
     late_in_boise = datetime(2024, 12, 31, 22, tzinfo=timezone(timedelta(hours=-7)))
-    assert iso_timestamp(late_in_boise) == "2025-01-01T05:00:00.000000+00:00"
+    assert offset_form(late_in_boise) == "2025-01-01T05:00:00.000000+00:00"

@@ -5,7 +5,8 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from apis.shared.auth.models import User
-from apis.shared.models.managed_models import ManagedModel, can_access_model, pricing_snapshot
+from apis.shared.models.managed_models import can_access_model, pricing_snapshot
+from apis.shared.models.models import ManagedModel
 from apis.shared.rbac.models import UserEffectivePermissions
 
 

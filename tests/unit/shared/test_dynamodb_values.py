@@ -66,7 +66,7 @@ def test_no_number_is_written_with_an_exponent(value: Decimal) -> None:
         (3.0, {"N": "3.0"}),
         (Decimal("1E+3"), {"N": "1000"}),
         (None, {"NULL": True}),
-        (b"\x00\xff", {"B": b"\x00\xff"}),
+        (b"\x00\xff", {"B": "AP8="}),
         ((1, "a"), {"L": [{"N": "1"}, {"S": "a"}]}),
         ({"a": {"b": []}}, {"M": {"a": {"M": {"b": {"L": []}}}}}),
     ],
@@ -81,9 +81,9 @@ def test_the_form_on_the_wire(value: Value, wire: Mapping[str, Any]) -> None:
         ({"N": "5"}, 5),
         ({"N": "-5"}, -5),
         ({"N": "0.12345678901234567890123"}, Decimal("0.12345678901234567890123")),
-        ({"SS": ["a", "b"]}, ["a", "b"]),
-        ({"NS": ["1", "2.5"]}, [1, Decimal("2.5")]),
-        ({"BS": [b"a"]}, [b"a"]),
+        ({"SS": ["a", "b"]}, frozenset({"a", "b"})),
+        ({"NS": ["1", "2.5"]}, frozenset({1, Decimal("2.5")})),
+        ({"BS": ["YQ=="]}, frozenset({b"a"})),
     ],
 )
 def test_what_is_read(wire: Mapping[str, Any], value: Value) -> None:

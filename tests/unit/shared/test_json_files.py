@@ -7,7 +7,8 @@ import pytest
 
 from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Failure, Result, Success
-from apis.shared.storage.json_files import is_safe_id, list_folder, read_json, update_json, write_json
+from apis.shared.storage.json_files import list_folder, read_json, update_json, write_json
+from apis.shared.storage.session_folders import is_session_id
 
 
 def names_in(folder: Path) -> list[str]:
@@ -108,11 +109,11 @@ async def test_a_folder_is_listed_by_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("value", ["a", "0", "a-b_C", "x" * 100])
 def test_safe_ids(value: str) -> None:
-    assert is_safe_id(value)
+    assert is_session_id(value)
 
 
 @pytest.mark.parametrize(
     "value", ["", ".", "..", "../a", "a/b", "a\\b", "a.json", "-a", "_a", "a b", "a\n", "a\0", "\u00e4", "x" * 101]
 )
 def test_unsafe_ids(value: str) -> None:
-    assert not is_safe_id(value)
+    assert not is_session_id(value)

@@ -1,7 +1,10 @@
+import asyncio
 from dataclasses import dataclass
 
 import pytest
 
+from apis.shared.errors import ErrorDetail, service_unavailable
+from apis.shared.result import Failure, Result, Success
 from apis.shared.ttl_cache import TtlCache
 
 
@@ -23,45 +26,85 @@ def cache(clock: Clock) -> TtlCache[str, int]:
     return TtlCache(60, max_size=3, clock=clock)
 
 
-def test_an_entry_is_gone_at_the_moment_it_expires(cache: TtlCache[str, int], clock: Clock) -> None:
-    cache.put("a", 1, generation=cache.generation)
+async def read[V](cache: TtlCache[str, V], key: str, value: V) -> None:
+    """The store holds `value`, and the cache is asked."""
+
+    async def store() -> Result[V, ErrorDetail]:
+        return Success(value)
+
+    assert isinstance(await cache.get_or_read(key, store), Success)
+
+
+async def test_an_entry_is_gone_at_the_moment_it_expires(cache: TtlCache[str, int], clock: Clock) -> None:
+    await read(cache, "a", 1)
     clock.now += 59.9
     assert cache.get("a") == 1
     clock.now += 0.1
     assert cache.get("a") is None
 
 
-def test_storing_again_renews_an_entry(cache: TtlCache[str, int], clock: Clock) -> None:
-    cache.put("a", 1, generation=cache.generation)
-    clock.now += 59
-    cache.put("a", 2, generation=cache.generation)
+async def test_a_kept_value_is_not_read_again_until_it_expires(cache: TtlCache[str, int], clock: Clock) -> None:
+    await read(cache, "a", 1)
+    await read(cache, "a", 2)
+    assert cache.get("a") == 1
+    clock.now += 60
+    await read(cache, "a", 2)
     clock.now += 59
     assert cache.get("a") == 2
 
 
-def test_an_empty_value_is_an_entry(clock: Clock) -> None:
+async def test_an_empty_value_is_an_entry(clock: Clock) -> None:
     cache: TtlCache[str, list[str]] = TtlCache(60, clock=clock)
-    cache.put("a", [], generation=cache.generation)
+    await read(cache, "a", [])
     assert cache.get("a") == []
 
 
-@pytest.mark.parametrize("seconds", [0, -1])
-def test_without_a_time_to_live_nothing_is_kept(clock: Clock, seconds: float) -> None:
-    cache: TtlCache[str, int] = TtlCache(seconds, clock=clock)
-    cache.put("a", 1, generation=cache.generation)
+async def test_what_is_not_there_is_not_kept(clock: Clock) -> None:
+    cache: TtlCache[str, int | None] = TtlCache(60, clock=clock)
+    await read(cache, "a", None)
+    await read(cache, "a", 1)
+    assert cache.get("a") == 1
+
+
+async def test_a_failure_is_handed_on_and_not_kept(cache: TtlCache[str, int]) -> None:
+    async def broken() -> Result[int, ErrorDetail]:
+        return Failure(service_unavailable())
+
+    assert await cache.get_or_read("a", broken) == Failure(service_unavailable())
     assert cache.get("a") is None
 
 
-def test_the_least_recently_stored_entry_leaves_first(cache: TtlCache[str, int]) -> None:
-    for name, value in (("a", 1), ("b", 2), ("c", 3), ("a", 4), ("d", 5)):
-        cache.put(name, value, generation=cache.generation)
-    assert [cache.get(name) for name in "abcd"] == [4, None, 3, 5]
+@pytest.mark.parametrize("seconds", [0, -1])
+async def test_without_a_time_to_live_nothing_is_kept(clock: Clock, seconds: float) -> None:
+    cache: TtlCache[str, int] = TtlCache(seconds, clock=clock)
+    await read(cache, "a", 1)
+    assert cache.get("a") is None
 
 
-def test_what_was_read_before_an_invalidation_is_not_kept_after_it(cache: TtlCache[str, int]) -> None:
-    cache.put("kept", 1, generation=cache.generation)
-    before = cache.generation
+async def test_the_least_recently_stored_entry_leaves_first(cache: TtlCache[str, int], clock: Clock) -> None:
+    for name, value in (("a", 1), ("b", 2), ("c", 3)):
+        await read(cache, name, value)
+    clock.now += 60
+    for name, value in (("a", 4), ("d", 5)):
+        await read(cache, name, value)
+    assert [cache.get(name) for name in "abcd"] == [4, None, None, 5]
+    await read(cache, "e", 6)
+    await read(cache, "f", 7)
+    assert [cache.get(name) for name in "adef"] == [None, 5, 6, 7]
+
+
+async def test_what_was_read_before_an_invalidation_is_not_kept_after_it(cache: TtlCache[str, int]) -> None:
+    released = asyncio.Event()
+
+    async def slow() -> Result[int, ErrorDetail]:
+        await released.wait()
+        return Success(2)
+
+    await read(cache, "kept", 1)
+    overtaken = asyncio.create_task(cache.get_or_read("overtaken", slow))
+    await asyncio.sleep(0)
     cache.invalidate()
-    cache.put("overtaken", 2, generation=before)
-    cache.put("fresh", 3, generation=cache.generation)
+    released.set()
+    assert await overtaken == Success(2)
+    await read(cache, "fresh", 3)
     assert [cache.get(name) for name in ("kept", "overtaken", "fresh")] == [None, None, 3]

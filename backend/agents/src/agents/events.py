@@ -8,43 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from apis.shared.costs.models import TokenUsage
+
 type JsonObject = Mapping[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Tokens of one model call, or their sum over a turn; cache counters only if a provider reported them."""
-
-    input_tokens: int = 0
-    output_tokens: int = 0
-    total_tokens: int = 0
-    cache_read_input_tokens: int | None = None
-    cache_write_input_tokens: int | None = None
-
-    def __add__(self, other: "Usage") -> "Usage":
-        return Usage(
-            self.input_tokens + other.input_tokens,
-            self.output_tokens + other.output_tokens,
-            self.total_tokens + other.total_tokens,
-            _sum(self.cache_read_input_tokens, other.cache_read_input_tokens),
-            _sum(self.cache_write_input_tokens, other.cache_write_input_tokens),
-        )
-
-    def payload(self) -> dict[str, object]:
-        counters: dict[str, object] = {
-            "inputTokens": self.input_tokens,
-            "outputTokens": self.output_tokens,
-            "totalTokens": self.total_tokens,
-        }
-        if self.cache_read_input_tokens is not None:
-            counters["cacheReadInputTokens"] = self.cache_read_input_tokens
-        if self.cache_write_input_tokens is not None:
-            counters["cacheWriteInputTokens"] = self.cache_write_input_tokens
-        return counters
-
-
-def _sum(one: int | None, other: int | None) -> int | None:
-    return None if one is None and other is None else (one or 0) + (other or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +153,7 @@ class CallMetadata:
     """Usage and latency of one model call, as the provider reports them."""
 
     event: ClassVar[str] = "metadata"
-    usage: Usage
+    usage: TokenUsage
     metrics: Metrics
 
     def payload(self) -> JsonObject:
@@ -199,7 +165,7 @@ class TurnMetadata:
     """Sum over the calls of the turn; `cost` in US dollars, None when the model has no pricing."""
 
     event: ClassVar[str] = "metadata"
-    usage: Usage
+    usage: TokenUsage
     metrics: Metrics
     cost: float | None = None
 
@@ -243,7 +209,7 @@ class CallRecord:
     `usage` is None when the provider reported none. `first_text` is None for a message without text.
     """
 
-    usage: Usage | None
+    usage: TokenUsage | None
     metrics: Metrics
     started: float
     first_text: float | None

@@ -25,8 +25,8 @@ from agents.events import (
     ToolInputDelta,
     ToolResult,
     ToolUseProgress,
-    Usage,
 )
+from apis.shared.costs.models import TokenUsage
 
 _RESULT = ("toolUseId", "status", "content", "metadata")
 
@@ -52,7 +52,7 @@ class _Call:
     started: float
     first_text: float | None = None
     ended: float | None = None
-    usage: Usage | None = None
+    usage: TokenUsage | None = None
     metrics: Metrics = field(default_factory=Metrics)
     text: str = ""
     used: set[int] = field(default_factory=set)
@@ -213,7 +213,7 @@ class Pipeline:
             return measured
         return int(latency_ms * 0.3) if latency_ms > 100 else None
 
-    def _usage(self, data: Mapping[str, Any]) -> Usage:
+    def _usage(self, data: Mapping[str, Any]) -> TokenUsage:
         def counter(camel: str, snake: str) -> int | None:
             value = data.get(camel, data.get(snake))
             return None if value is None else int(value)
@@ -223,7 +223,7 @@ class Pipeline:
         input_tokens = counter("inputTokens", "input_tokens") or 0
         if self._input_includes_cached:
             input_tokens = max(0, input_tokens - (cache_read or 0) - (cache_write or 0))
-        return Usage(
+        return TokenUsage(
             input_tokens=input_tokens,
             output_tokens=counter("outputTokens", "output_tokens") or 0,
             total_tokens=counter("totalTokens", "total_tokens") or 0,

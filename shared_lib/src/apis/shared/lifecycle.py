@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -69,3 +69,15 @@ class BackgroundTasks:
 
 shutdown = Shutdown()
 background = BackgroundTasks()
+_closers: list[Callable[[], Awaitable[None]]] = []
+
+
+def at_close(close: Callable[[], Awaitable[None]]) -> None:
+    """Have `close` called when the process ends: for connections that outlive a request."""
+    _closers.append(close)
+
+
+async def close_all() -> None:
+    """To be called once no request and no background work is left."""
+    for close in _closers:
+        await close()

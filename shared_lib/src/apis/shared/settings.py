@@ -146,6 +146,9 @@ class WebSettings(Settings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
         BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
     ] = "INFO"
+    # The model of the example that /docs offers for a chat turn; unset: the default model.
+    docs_example_model_id: str | None = None
+    docs_example_provider: str | None = None
 
     @property
     def is_development(self) -> bool:

@@ -2,7 +2,10 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable
+
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success
 
 
 class TtlCache[K: Hashable, V]:
@@ -17,25 +20,31 @@ class TtlCache[K: Hashable, V]:
         self._entries: OrderedDict[K, tuple[float, V]] = OrderedDict()
         self._generation = 0
 
-    @property
-    def generation(self) -> int:
-        """Take it before a read, give it to `put`: the value of a read that an invalidation overtook is not kept."""
-        return self._generation
-
     def get(self, key: K) -> V | None:
         entry = self._entries.get(key)
         if entry is None or self._clock() >= entry[0]:
             return None
         return entry[1]
 
-    def put(self, key: K, value: V, *, generation: int) -> None:
-        if generation != self._generation or self._ttl_seconds <= 0:
-            return
-        self._entries[key] = (self._clock() + self._ttl_seconds, value)
-        self._entries.move_to_end(key)
-        while len(self._entries) > self._max_size:
-            self._entries.popitem(last=False)
+    async def get_or_read(
+        self, key: K, read: Callable[[], Awaitable[Result[V, ErrorDetail]]]
+    ) -> Result[V, ErrorDetail]:
+        """The kept value, else what `read` gives, which is kept unless it is a Failure, None, or was overtaken by an
+        invalidation."""
+        known = self.get(key)
+        if known is not None:
+            return Success(known)
+        generation = self._generation
+        return (await read()).map(lambda value: self._keep(key, value, generation))
 
     def invalidate(self) -> None:
         self._generation += 1
         self._entries.clear()
+
+    def _keep(self, key: K, value: V, generation: int) -> V:
+        if generation == self._generation and self._ttl_seconds > 0 and value is not None:
+            self._entries[key] = (self._clock() + self._ttl_seconds, value)
+            self._entries.move_to_end(key)
+            while len(self._entries) > self._max_size:
+                self._entries.popitem(last=False)
+        return value

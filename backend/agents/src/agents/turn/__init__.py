@@ -2,6 +2,6 @@
 
 from agents.turn.request import InlineFile, TurnRequest
 from agents.turn.service import TurnService, get_turn_service
-from agents.turn.turn import Turn
+from agents.turn.turn import OpenTurn
 
-__all__ = ["InlineFile", "Turn", "TurnRequest", "TurnService", "get_turn_service"]
+__all__ = ["InlineFile", "OpenTurn", "TurnRequest", "TurnService", "get_turn_service"]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, validation_error
 from apis.shared.result import Failure, Result, Success
-from apis.shared.sessions.models import is_session_id
+from apis.shared.storage.session_folders import is_session_id
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,49 +11,67 @@ from agents.config import DEFAULT_MODEL_ID, resolve_model_config
 from agents.prompt import AttachedFile, decode_files
 from agents.system_prompt import build_system_prompt
 from agents.tools.selection import ToolSelection, select_tools
+from agents.turn.conversation import Conversation
+from agents.turn.ending import Ending
 from agents.turn.live import Lease, LiveTurns
-from agents.turn.memory_context import get_memory_context
+from agents.turn.memory_context import MemoryContext, get_memory_context
 from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
-from agents.turn.turn import Turn
-from apis.shared.costs.service import get_usage_recorder
+from agents.turn.turn import FailedTurn, OpenTurn, Turn
+from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
-from apis.shared.files.file_resolver import get_file_resolver
-from apis.shared.models.managed_models import ManagedModel, can_access_model, get_managed_models, pricing_snapshot
-from apis.shared.rbac.service import get_app_role_service
+from apis.shared.files.file_resolver import FileResolver, get_file_resolver
+from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
+from apis.shared.models.models import ManagedModel
+from apis.shared.models.repository import ManagedModelRepository
+from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Failure, Result, Success, fold, railway
+from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
-from apis.shared.sessions.metadata import get_session_service
+from apis.shared.sessions.metadata import SessionService, get_session_service
 from apis.shared.sessions.models import SessionRecord, StoredMessage
 from apis.shared.settings import ChatSettings, InstitutionSettings, settings
-from apis.shared.tools.access import FilteredTools, get_tool_access
+from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
 
 class TurnService:
-    """One per process."""
+    """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
+    configured."""
 
-    def __init__(self) -> None:
-        self._sessions = get_session_service()
-        self._models = get_managed_models()
-        self._roles = get_app_role_service()
-        self._tools = get_tool_access()
-        self._files = get_file_resolver()
-        self._usage = get_usage_recorder()
-        self._memory = get_memory_context()
+    def __init__(
+        self,
+        *,
+        sessions: SessionService,
+        messages: Result[MessageRepository, ErrorDetail],
+        models: ManagedModelRepository,
+        roles: AppRoleService,
+        tools: ToolAccess,
+        files: FileResolver,
+        usage: UsageRecorder,
+        memory: MemoryContext | None,
+    ) -> None:
+        self._sessions = sessions
+        self._messages = messages
+        self._models = models
+        self._roles = roles
+        self._tools = tools
+        self._files = files
+        self._usage = usage
+        self._memory = memory
         self._live = LiveTurns()
 
     @railway
-    async def open(self, request: TurnRequest) -> Result[Turn, ErrorDetail]:
+    async def open(self, request: TurnRequest) -> Result[OpenTurn, ErrorDetail]:
         """Fails only for what the caller can correct: `validation_error`, `not_found`, `conflict` (another turn of
         the session is running) and `forbidden`. Every other failure is the first item of the turn's stream.
         """
         check_request(request).unwrap()
         inline = decode_files(request.files).unwrap()
         lease = (await self._live.acquire(request.user.user_id, request.session_id)).unwrap()
-        opened: Result[Turn, ErrorDetail] | None = None
+        opened: Result[OpenTurn, ErrorDetail] | None = None
         try:
             opened = await self._open(request, inline, lease)
         finally:
@@ -63,22 +81,35 @@ class TurnService:
 
     async def _open(
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
-    ) -> Result[Turn, ErrorDetail]:
+    ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request)
         refusal = _refusal(reads.session) or _refusal(reads.model)
         if refusal is not None:
             return Failure(refusal)
-        turn = Turn(
+        conversation = self._messages.map(
+            lambda store: Conversation(
+                store,
+                request.user.user_id,
+                request.session_id,
+                messages_before=reads.history.map(len).value_or(None),
+            )
+        )
+        planned = _plan(request, inline, reads)
+        ending = Ending(
             request=request,
-            plan=_plan(request, inline, reads),
-            attached=inline,
+            file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],
+            conversation=conversation,
+            sessions=self._sessions,
+            usage=self._usage,
             lease=lease,
             live=self._live,
-            sessions=self._sessions,
-            messages=get_messages(),
-            usage=self._usage,
         )
-        return Success(turn)
+        turn = planned.bind(
+            lambda plan: conversation.map(
+                lambda ready: Turn(request=request, plan=plan, conversation=ready, ending=ending)
+            )
+        )
+        return Success(fold(turn, success=_as_open, failure=lambda error: FailedTurn(error, ending)))
 
     async def _read(self, request: TurnRequest) -> "_Reads":
         """Everything at once: the slowest read decides how long the user waits."""
@@ -117,7 +148,7 @@ class TurnService:
 
     @railway
     async def _history(self, request: TurnRequest) -> Result[list[StoredMessage], ErrorDetail]:
-        store = get_messages().unwrap()
+        store = self._messages.unwrap()
         return await store.read(request.user.user_id, request.session_id)
 
     async def _recall(self, request: TurnRequest) -> str | None:
@@ -134,6 +165,10 @@ class _Reads:
     files: Result[list[AttachedFile], ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
     memory_context: str | None
+
+
+def _as_open(turn: OpenTurn) -> OpenTurn:
+    return turn
 
 
 def _refusal[T](check: Result[T, ErrorDetail]) -> ErrorDetail | None:
@@ -215,4 +250,13 @@ def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
 
 @once
 def get_turn_service() -> TurnService:
-    return TurnService()
+    return TurnService(
+        sessions=get_session_service(),
+        messages=get_messages(),
+        models=get_managed_models(),
+        roles=get_app_role_service(),
+        tools=get_tool_access(),
+        files=get_file_resolver(),
+        usage=get_usage_recorder(),
+        memory=get_memory_context(),
+    )

@@ -1,17 +1,13 @@
 """What one assistant message used and cost, as it is stored and shown."""
 
-from datetime import UTC, datetime
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
-
-
-class _Stored(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, protected_namespaces=())
+from apis.shared.records import Record
 
 
-class TokenUsage(_Stored):
-    """`input_tokens` never includes cached tokens; cache counters only if the provider reported them."""
+class TokenUsage(Record):
+    """Tokens of one model call, or their sum over a turn. `input_tokens` never includes cached tokens; cache counters
+    only if the provider reported them."""
 
     input_tokens: int = 0
     output_tokens: int = 0
@@ -19,15 +15,34 @@ class TokenUsage(_Stored):
     cache_read_input_tokens: int | None = None
     cache_write_input_tokens: int | None = None
 
+    def __add__(self, other: Self) -> Self:
+        return self.model_copy(
+            update={
+                "input_tokens": self.input_tokens + other.input_tokens,
+                "output_tokens": self.output_tokens + other.output_tokens,
+                "total_tokens": self.total_tokens + other.total_tokens,
+                "cache_read_input_tokens": _sum(self.cache_read_input_tokens, other.cache_read_input_tokens),
+                "cache_write_input_tokens": _sum(self.cache_write_input_tokens, other.cache_write_input_tokens),
+            }
+        )
 
-class LatencyMetrics(_Stored):
+    def payload(self) -> dict[str, Any]:
+        """The wire form; counters that were not reported are left out."""
+        return self.model_dump(by_alias=True, exclude_none=True)
+
+
+def _sum(one: int | None, other: int | None) -> int | None:
+    return None if one is None and other is None else (one or 0) + (other or 0)
+
+
+class LatencyMetrics(Record):
     """Milliseconds; a time to first token of 0 was not measured."""
 
     time_to_first_token: int = 0
     end_to_end_latency: int = 0
 
 
-class PricingSnapshot(_Stored):
+class PricingSnapshot(Record):
     """US dollars per million tokens at `snapshot_at`; cache prices only if they are defined."""
 
     input_price_per_mtok: float
@@ -38,7 +53,7 @@ class PricingSnapshot(_Stored):
     snapshot_at: str
 
 
-class ModelInfo(_Stored):
+class ModelInfo(Record):
     model_id: str
     model_name: str
     model_version: str | None = None
@@ -46,21 +61,21 @@ class ModelInfo(_Stored):
     pricing_snapshot: PricingSnapshot | None = None
 
 
-class Attribution(_Stored):
+class Attribution(Record):
     user_id: str
     session_id: str
     timestamp: str
 
 
-class StoredCitation(_Stored):
+class StoredCitation(Record):
     assistant_id: str = ""
     document_id: str = ""
     file_name: str = "Unknown Source"
     text: str = ""
 
 
-class CostRecord(_Stored):
-    """The body of a cost record; table keys are the repository's business. Absent values are left out when stored."""
+class CostRecord(Record):
+    """The body of a cost record; where it is stored is the stores' business."""
 
     latency: LatencyMetrics
     token_usage: TokenUsage | None = None
@@ -69,10 +84,6 @@ class CostRecord(_Stored):
     cost: float | None = None
     citations: list[StoredCitation] | None = None
 
-    def body(self) -> dict[str, object]:
+    def stored(self) -> dict[str, Any]:
+        """The members that have a value, under their stored names."""
         return self.model_dump(by_alias=True, exclude_none=True)
-
-
-def iso_timestamp(moment: datetime) -> str:
-    """UTC with microseconds and `+00:00`, the form of message timestamps."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

@@ -2,13 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Protocol
 
 from apis.shared.aws.dynamodb import Table
+from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import calculate_cost, model_name, model_version
+from apis.shared.costs.local import LocalCostRecords
 from apis.shared.costs.models import (
     Attribution,
     CostRecord,
@@ -17,14 +19,14 @@ from apis.shared.costs.models import (
     PricingSnapshot,
     StoredCitation,
     TokenUsage,
-    iso_timestamp,
 )
-from apis.shared.costs.repository import CostRecords, Counted, SystemRollups, UserCostSummaries, first_failure
-from apis.shared.errors import ErrorDetail, validation_error
-from apis.shared.result import Failure, Result, Success, railway
-from apis.shared.sessions.local import COSTS_FILE, session_folder
+from apis.shared.costs.records import CostRecords
+from apis.shared.costs.rollups import SystemRollups
+from apis.shared.costs.summaries import UserCostSummaries
+from apis.shared.errors import ErrorDetail
+from apis.shared.moments import offset_form
+from apis.shared.result import Result, Success, all_done, railway
 from apis.shared.settings import MemorySettings, StorageSettings, settings
-from apis.shared.storage.json_files import JsonObject, is_safe_id, update_json
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
@@ -57,29 +59,25 @@ class AssistantMessageUsage:
                 provider=self.provider,
                 pricing_snapshot=self.pricing,
             ),
-            attribution=Attribution(user_id=user_id, session_id=session_id, timestamp=iso_timestamp(self.timestamp)),
+            attribution=Attribution(user_id=user_id, session_id=session_id, timestamp=offset_form(self.timestamp)),
             cost=calculate_cost(self.usage, self.pricing),
             citations=list(self.citations) or None,
         )
 
 
-type RecordWriter = Callable[[CostRecord, int], Coroutine[Any, Any, Result[None, ErrorDetail]]]
+class CostRecordWriter(Protocol):
+    async def put(self, record: CostRecord, message_index: int) -> Result[None, ErrorDetail]: ...
 
 
 class UsageRecorder:
-    """The variables decide where usage goes; a store that is not configured is skipped (see `warn_unaccounted`)."""
+    """Where a deployment has no summaries or rollups they are None and skipped (see `warn_unaccounted`)."""
 
-    def __init__(self) -> None:
-        storage = settings(StorageSettings)
-        sessions = storage.dynamodb_sessions_metadata_table_name
-        summary = storage.dynamodb_cost_summary_table_name
-        rollup = storage.dynamodb_system_rollup_table_name
-        in_cloud = settings(MemorySettings).agentcore_memory_type == "dynamodb"
-        self._write: RecordWriter = CostRecords(Table(sessions)).put if sessions else _write_local
-        self._summaries = (
-            UserCostSummaries(Table(summary or DEFAULT_SUMMARY_TABLE)) if in_cloud and (sessions or summary) else None
-        )
-        self._rollups = SystemRollups(Table(rollup)) if rollup else None
+    def __init__(
+        self, records: CostRecordWriter, summaries: UserCostSummaries | None, rollups: SystemRollups | None
+    ) -> None:
+        self._records = records
+        self._summaries = summaries
+        self._rollups = rollups
 
     async def record(
         self, user_id: str, session_id: str, messages: Sequence[AssistantMessageUsage]
@@ -90,21 +88,22 @@ class UsageRecorder:
         """
         if not messages:
             return Success(None)
-        turn_timestamp = iso_timestamp(max(message.timestamp for message in messages))
-        return first_failure(
+        turn_timestamp = offset_form(max(message.timestamp for message in messages))
+        return all_done(
             await asyncio.gather(
                 *(
                     self._record_one(message.to_record(user_id, session_id), message.message_index, turn_timestamp)
                     for message in messages
                 )
-            )
+            ),
+            what="usage of an assistant message",
         )
 
     @railway
     async def _record_one(
         self, record: CostRecord, message_index: int, turn_timestamp: str
     ) -> Result[None, ErrorDetail]:
-        _at("cost record", await self._write(record, message_index)).unwrap()
+        _at("cost record", await self._records.put(record, message_index)).unwrap()
         counted = Counted.of(record, turn_timestamp)
         if self._summaries is not None:
             _at("summary", await self._summaries.add(counted)).unwrap()
@@ -117,22 +116,19 @@ def _at(step: str, result: Result[None, ErrorDetail]) -> Result[None, ErrorDetai
     return result.alt(lambda error: error.caused_by(None, step=step))
 
 
-async def _write_local(record: CostRecord, message_index: int) -> Result[None, ErrorDetail]:
-    """`message-metadata.json` of the session: message index -> body."""
-    session_id = record.attribution.session_id
-    if not is_safe_id(session_id):
-        return Failure(validation_error("The session id is not valid.", field="body.session_id"))
-    path = session_folder(settings(StorageSettings).sessions_dir, session_id) / COSTS_FILE
-
-    def added(document: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
-        return Success({**(document or {}), str(message_index): record.body()})
-
-    return (await update_json(path, added)).map(lambda _: None)
-
-
 @once
 def get_usage_recorder() -> UsageRecorder:
-    return UsageRecorder()
+    """The variables decide where usage goes."""
+    storage = settings(StorageSettings)
+    sessions = storage.dynamodb_sessions_metadata_table_name
+    summary = storage.dynamodb_cost_summary_table_name
+    rollup = storage.dynamodb_system_rollup_table_name
+    in_cloud = settings(MemorySettings).agentcore_memory_type == "dynamodb"
+    return UsageRecorder(
+        CostRecords(Table(sessions)) if sessions else LocalCostRecords(storage.sessions_dir),
+        UserCostSummaries(Table(summary or DEFAULT_SUMMARY_TABLE)) if in_cloud and (sessions or summary) else None,
+        SystemRollups(Table(rollup)) if rollup else None,
+    )
 
 
 def warn_unaccounted() -> None:

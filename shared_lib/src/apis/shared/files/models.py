@@ -2,14 +2,11 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-from pydantic.alias_generators import to_camel
+from apis.shared.records import Record
 
 
-class FileRecord(BaseModel):
+class FileRecord(Record):
     """`s3_key` and `s3_bucket` of the record say where its object is."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
     upload_id: str
     user_id: str

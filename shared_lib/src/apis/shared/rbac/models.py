@@ -3,41 +3,30 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import Field
+
+from apis.shared.records import Record, Texts
 
 WILDCARD = "*"
 
 
-def _or_empty(value: object) -> object:
-    return [] if value is None else value
-
-
-Texts = Annotated[list[str], BeforeValidator(_or_empty)]
-
-
-class EffectivePermissions(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
-
-    tools: Texts = []
-    models: Texts = []
+class EffectivePermissions(Record):
+    tools: Texts = Field(default_factory=list)
+    models: Texts = Field(default_factory=list)
     quota_tier: str | None = None
 
 
-class AppRole(BaseModel):
+class AppRole(Record):
     """A role definition with the defaults of an incomplete record."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
     role_id: str
     display_name: str = ""
     description: str = ""
-    jwt_role_mappings: Texts = []
-    inherits_from: Texts = []
-    granted_tools: Texts = []
-    granted_models: Texts = []
+    jwt_role_mappings: Texts = Field(default_factory=list)
+    inherits_from: Texts = Field(default_factory=list)
+    granted_tools: Texts = Field(default_factory=list)
+    granted_models: Texts = Field(default_factory=list)
     effective_permissions: EffectivePermissions = EffectivePermissions()
     priority: int = 0
     is_system_role: bool = False
@@ -47,10 +36,8 @@ class AppRole(BaseModel):
     created_by: str | None = None
 
 
-class RoleMapping(BaseModel):
+class RoleMapping(Record):
     """That a role of the token gives an AppRole."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
 
     role_id: str
     enabled: bool = True

@@ -26,16 +26,14 @@ class AppRoleService:
         self._users: TtlCache[tuple[str, frozenset[str]], UserEffectivePermissions] = TtlCache(
             ttl.app_role_user_cache_ttl_minutes * 60
         )
-        self._roles: TtlCache[str, AppRole] = TtlCache(ttl.app_role_role_cache_ttl_minutes * 60)
+        self._roles: TtlCache[str, AppRole | None] = TtlCache(ttl.app_role_role_cache_ttl_minutes * 60)
         self._mappings: TtlCache[str, Sequence[str]] = TtlCache(ttl.app_role_mapping_cache_ttl_minutes * 60)
 
-    @railway
     async def resolve_user_permissions(self, user: User) -> Result[UserEffectivePermissions, ErrorDetail]:
-        key = (user.user_id, frozenset(user.roles))
-        known = self._users.get(key)
-        if known is not None:
-            return Success(known)
-        generation = self._users.generation
+        return await self._users.get_or_read((user.user_id, frozenset(user.roles)), lambda: self._resolve(user))
+
+    @railway
+    async def _resolve(self, user: User) -> Result[UserEffectivePermissions, ErrorDetail]:
         mapped = collect(await asyncio.gather(*(self._role_ids(role) for role in dict.fromkeys(user.roles)))).unwrap()
         role_ids = dict.fromkeys(role_id for ids in mapped for role_id in ids)
         roles = collect(await asyncio.gather(*(self._role(role_id) for role_id in role_ids))).unwrap()
@@ -43,30 +41,13 @@ class AppRoleService:
         if not enabled:
             default = (await self._role(DEFAULT_ROLE)).unwrap()
             enabled = [default] if default is not None and default.enabled else []
-        permissions = _merge(user.user_id, enabled)
-        self._users.put(key, permissions, generation=generation)
-        return Success(permissions)
+        return Success(_merge(user.user_id, enabled))
 
-    @railway
     async def _role_ids(self, jwt_role: str) -> Result[Sequence[str], ErrorDetail]:
-        known = self._mappings.get(jwt_role)
-        if known is not None:
-            return Success(known)
-        generation = self._mappings.generation
-        role_ids = (await self._repository.get_roles_for_jwt_role(jwt_role)).unwrap()
-        self._mappings.put(jwt_role, role_ids, generation=generation)
-        return Success(role_ids)
+        return await self._mappings.get_or_read(jwt_role, lambda: self._repository.get_roles_for_jwt_role(jwt_role))
 
-    @railway
     async def _role(self, role_id: str) -> Result[AppRole | None, ErrorDetail]:
-        known = self._roles.get(role_id)
-        if known is not None:
-            return Success(known)
-        generation = self._roles.generation
-        role = (await self._repository.get_role(role_id)).unwrap()
-        if role is not None:
-            self._roles.put(role_id, role, generation=generation)
-        return Success(role)
+        return await self._roles.get_or_read(role_id, lambda: self._repository.get_role(role_id))
 
 
 def _merge(user_id: str, roles: Sequence[AppRole]) -> UserEffectivePermissions:

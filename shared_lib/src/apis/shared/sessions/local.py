@@ -5,32 +5,32 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from apis.shared.costs.local import LocalCostRecords
 from apis.shared.errors import ErrorDetail, internal_error, validation_error
 from apis.shared.page_tokens import decode_moment_token, encode_moment_token
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
-from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord, is_session_id
+from apis.shared.records import parse_record
+from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
-from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_json, update_json
+from apis.shared.storage.json_files import Json, JsonObject, read_folder, read_json, update_json
+from apis.shared.storage.session_folders import ALL_SESSIONS, is_session_id, session_folder
 
 RECORD_FILE = "session-metadata.json"
-COSTS_FILE = "message-metadata.json"
 _ABSENT = SessionLookup(None)
 
 
 class LocalSessions:
     """No path is built from an id that is not a session id; such an id is absent."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, costs: LocalCostRecords) -> None:
         self._root = root
+        self._costs = costs
 
     @railway
     async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
         after = decode_moment_token(token).unwrap() if token is not None else None
-        folders = (await list_folder(self._root, "session_*")).unwrap()
-        read = await asyncio.gather(*(self._read(folder) for folder in folders))
-        records = [record for record in collect(read).unwrap() if record is not None]
+        files = (await read_folder(self._root, ALL_SESSIONS, RECORD_FILE)).unwrap()
+        records = collect(_parse(document) for _, document in files).unwrap()
         own = [record for record in records if record.user_id == user_id and not record.deleted]
         newest_first = sorted(own, key=_place, reverse=True)
         remaining = [record for record in newest_first if after is None or _is_after(record, after)]
@@ -43,20 +43,16 @@ class LocalSessions:
     async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
         if not is_session_id(session_id):
             return Success(_ABSENT)
-        record = (await self._read(session_folder(self._root, session_id))).unwrap()
-        if record is None:
+        document = (await read_json(session_folder(self._root, session_id) / RECORD_FILE)).unwrap()
+        if document is None:
             return Success(_ABSENT)
+        record = _parse(document).unwrap()
         return Success(SessionLookup(record) if record.user_id == user_id else SessionLookup(None, is_foreign=True))
 
     @railway
     async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
-        lookup = (await self.find(user_id, session_id)).unwrap()
-        if not is_session_id(session_id):
-            return Success(Annotations(lookup, {}))
-        costs = (await read_json(session_folder(self._root, session_id) / COSTS_FILE)).unwrap() or {}
-        if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
-            return Failure(internal_error(None, entity="cost record", key=session_id))
-        return Success(Annotations(lookup, {int(index): body for index, body in costs.items() if index.isdigit()}))
+        found, costs = await asyncio.gather(self.find(user_id, session_id), self._costs.read(session_id))
+        return Success(Annotations(found.unwrap(), costs.unwrap()))
 
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
         def created(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
@@ -100,11 +96,6 @@ class LocalSessions:
         return (await self._change(record, deleted)).map(lambda _: None)
 
     @railway
-    async def _read(self, folder: Path) -> Result[SessionRecord | None, ErrorDetail]:
-        document = (await read_json(folder / RECORD_FILE)).unwrap()
-        return Success(None) if document is None else _parse(document)
-
-    @railway
     async def _change(
         self, record: SessionRecord, change: Callable[[JsonObject], JsonObject]
     ) -> Result[SessionRecord, ErrorDetail]:
@@ -125,11 +116,6 @@ class LocalSessions:
         return await update_json(session_folder(self._root, record.session_id) / RECORD_FILE, change)
 
 
-def session_folder(root: Path, session_id: str) -> Path:
-    """Only for what `is_session_id` accepts: the id becomes part of a path."""
-    return root / f"session_{session_id}"
-
-
 def _place(record: SessionRecord) -> tuple[str, str]:
     return record.last_message_at, record.session_id
 
@@ -144,9 +130,6 @@ def _is_after(record: SessionRecord, place: tuple[str, str]) -> bool:
 def _parse(document: Json) -> Result[SessionRecord, ErrorDetail]:
     if not isinstance(document, dict):
         return Failure(internal_error(None, entity="SessionRecord"))
-    corrupt = internal_error(None, entity="SessionRecord", key=str(document.get("sessionId", "?")))
     defaults = {"createdAt": document.get("lastMessageAt"), "lastMessageAt": document.get("createdAt")}
     given = {name: value for name, value in document.items() if value is not None}
-    return attempt(
-        SessionRecord.model_validate, {**defaults, **given}, errors=ErrorTable.of((ValidationError, lambda _: corrupt))
-    ).alt(ErrorDetail.without_cause)
+    return parse_record(SessionRecord, {**defaults, **given}, key=str(document.get("sessionId", "?")))

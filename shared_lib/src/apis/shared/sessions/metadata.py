@@ -3,12 +3,16 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from apis.shared.aws.dynamodb import Table
+from apis.shared.costs.local import LocalCostRecords
 from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
-from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.moments import offset_form, zulu_form
+from apis.shared.result import Failure, Result, Success, error_of, railway
+from apis.shared.sessions.dynamodb import DynamoSessions
+from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.models import (
     NEW_CONVERSATION,
     SessionLookup,
@@ -17,10 +21,10 @@ from apis.shared.sessions.models import (
     SessionPreferences,
     SessionRecord,
     TurnPreferences,
-    is_session_id,
-    utc_now,
 )
-from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository, get_session_repository
+from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository
+from apis.shared.settings import StorageSettings, settings
+from apis.shared.storage.session_folders import is_session_id
 from apis.shared.wiring import once
 
 ATTEMPTS = 3
@@ -49,6 +53,15 @@ class SessionService:
         lookup = (await self._repository.find(user_id, session_id)).unwrap()
         return Failure(session_not_found(session_id)) if lookup.own is None else Success(lookup.own)
 
+    @railway
+    async def message_costs(
+        self, user_id: str, session_id: str
+    ) -> Result[Mapping[int, Mapping[str, Any]] | None, ErrorDetail]:
+        """The body of each message's cost record by message index; None for a session whose messages the caller may
+        not see, because it is deleted or somebody else's."""
+        annotations = (await self._repository.annotations(user_id, session_id)).unwrap()
+        return Success(None if annotations.lookup.is_taken else annotations.costs)
+
     async def update_session(
         self, user_id: str, session_id: str, patch: SessionPatch
     ) -> Result[SessionRecord, ErrorDetail]:
@@ -75,7 +88,7 @@ class SessionService:
                 return Failure(session_not_found(session_id))
             if lookup.own.deleted:
                 return Success(None)
-            return await self._repository.soft_delete(lookup.own, utc_now(), lookup.duplicates)
+            return await self._repository.soft_delete(lookup.own, offset_form(), lookup.duplicates)
 
         return await self._retrying(user_id, session_id, attempt_once)
 
@@ -91,7 +104,7 @@ class SessionService:
         # Different sessions at once: one after the other, a store that hangs would be waited for twenty times.
         by_id = dict(await asyncio.gather(*(repeatedly(*counted) for counted in Counter(session_ids).items())))
         outcomes: list[Result[None, ErrorDetail]] = [next(by_id[session_id]) for session_id in session_ids]
-        errors = [error for outcome in outcomes if (error := _error_of(outcome)) is not None]
+        errors = [error for outcome in outcomes if (error := error_of(outcome)) is not None]
         codes = {error.code for error in errors}
         if len(errors) == len(outcomes) and len(codes) == 1 and codes <= _OUTAGES:
             return Failure(errors[0])
@@ -125,7 +138,7 @@ class SessionService:
                 if not is_session_id(session_id):
                     return Failure(validation_error("The session id is not valid.", field="body.session_id"))
                 return await self._repository.create(_record_of_turn(user_id, session_id, turns, preferences))
-            return await self._repository.advance(lookup.active, utc_now(), turns=turns, preferences=preferences)
+            return await self._repository.advance(lookup.active, offset_form(), turns=turns, preferences=preferences)
 
         first = SessionLookup(known) if known is not None else None
         return await self._retrying(user_id, session_id, attempt_once, first=first)
@@ -145,7 +158,7 @@ class SessionService:
             if lookup is None:
                 lookup = (await self._repository.find(user_id, session_id)).unwrap()
             result = await attempt_once(lookup)
-            error = _error_of(result)
+            error = error_of(result)
             if error is None or error.code is not ErrorCode.CONFLICT or lookup.is_taken or not remaining:
                 return result
             lookup = None
@@ -156,16 +169,8 @@ class SessionService:
 _OUTAGES = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.TIMEOUT})
 
 
-def _error_of[T](result: Result[T, ErrorDetail]) -> ErrorDetail | None:
-    match result:
-        case Failure(error):
-            return error
-        case _:
-            return None
-
-
 def _new_record(user_id: str, session_id: str, patch: SessionPatch) -> SessionRecord:
-    now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+    now = zulu_form()
     return SessionRecord.model_validate(
         {
             "title": NEW_CONVERSATION,
@@ -181,7 +186,7 @@ def _new_record(user_id: str, session_id: str, patch: SessionPatch) -> SessionRe
 
 
 def _record_of_turn(user_id: str, session_id: str, turns: int, preferences: dict[str, Any]) -> SessionRecord:
-    now = utc_now()
+    now = offset_form()
     return SessionRecord(
         session_id=session_id,
         user_id=user_id,
@@ -195,4 +200,10 @@ def _record_of_turn(user_id: str, session_id: str, turns: int, preferences: dict
 
 @once
 def get_session_service() -> SessionService:
-    return SessionService(get_session_repository())
+    storage = settings(StorageSettings)
+    table = storage.dynamodb_sessions_metadata_table_name
+    return SessionService(
+        DynamoSessions(Table(table))
+        if table
+        else LocalSessions(storage.sessions_dir, LocalCostRecords(storage.sessions_dir))
+    )

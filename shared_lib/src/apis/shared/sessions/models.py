@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import ConfigDict, Field
 
-from apis.shared.storage.json_files import is_safe_id
+from apis.shared.records import Record
 
 NEW_CONVERSATION = "New Conversation"
 
@@ -31,12 +29,10 @@ class StoredMessage:
     created_at: str
 
 
-class SessionPreferences(BaseModel):
+class SessionPreferences(Record):
     """What the last turn used. Unknown members are kept as they are."""
 
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, extra="allow", frozen=True, protected_namespaces=()
-    )
+    model_config = ConfigDict(extra="allow")
 
     last_model: str | None = None
     last_temperature: float | None = None
@@ -47,19 +43,9 @@ class SessionPreferences(BaseModel):
     system_prompt_hash: str | None = None
 
 
-def _false_if_null(value: object) -> object:
-    return False if value is None else value
-
-
-def _empty_if_null(value: object) -> object:
-    return [] if value is None else value
-
-
-class SessionRecord(BaseModel):
-    """One conversation's metadata. `message_count` counts completed turns. `sort_key` says where a table holds the
-    record; it is empty in local files."""
-
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+class SessionRecord(Record):
+    """One conversation's metadata; a null reads as absent, which is for the stores to see to. `message_count` counts
+    completed turns. `sort_key` says where a table holds the record; it is empty in local files."""
 
     session_id: Annotated[str, Field(min_length=1)]
     user_id: str
@@ -68,10 +54,10 @@ class SessionRecord(BaseModel):
     created_at: str
     last_message_at: str
     message_count: int = 0
-    starred: Annotated[bool, BeforeValidator(_false_if_null)] = False
-    tags: Annotated[list[str], BeforeValidator(_empty_if_null)] = []
+    starred: bool = False
+    tags: list[str] = Field(default_factory=list)
     preferences: SessionPreferences | None = None
-    deleted: Annotated[bool, BeforeValidator(_false_if_null)] = False
+    deleted: bool = False
     deleted_at: str | None = None
     sort_key: str = Field(default="", exclude=True)
 
@@ -138,13 +124,3 @@ class SessionLookup:
 class SessionPage:
     records: list[SessionRecord]
     next_token: str | None
-
-
-def is_session_id(value: str) -> bool:
-    """The rule of the message store: 1 to 100 letters, digits, `_` and `-`."""
-    return is_safe_id(value)
-
-
-def utc_now() -> str:
-    """The form of timestamps that chat turns write."""
-    return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -1,4 +1,4 @@
-"""Where session records are: one interface, a table or local files behind it."""
+"""Where session records are: one door, a table or local files behind it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,8 +7,6 @@ from typing import Any, Protocol
 from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Result
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
-from apis.shared.settings import StorageSettings, settings
-from apis.shared.wiring import once
 
 SESSION_CHANGED = conflict("The session was changed by another request. Please try again.")
 
@@ -53,13 +51,3 @@ class SessionRepository(Protocol):
         """Hide the session, and remove further records of its id. Fails with `conflict` when the record is not there
         any more."""
         ...
-
-
-@once
-def get_session_repository() -> SessionRepository:
-    from apis.shared.sessions.dynamodb import DynamoSessions  # noqa: PLC0415 - each implementation knows this module
-    from apis.shared.sessions.local import LocalSessions  # noqa: PLC0415 - as above
-
-    storage = settings(StorageSettings)
-    table = storage.dynamodb_sessions_metadata_table_name
-    return DynamoSessions.of(table) if table else LocalSessions(storage.sessions_dir)

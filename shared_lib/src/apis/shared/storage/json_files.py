@@ -8,7 +8,6 @@ import asyncio
 import fnmatch
 import json
 import os
-import re
 import tempfile
 import weakref
 from collections.abc import Callable
@@ -16,23 +15,16 @@ from pathlib import Path
 from typing import Any
 
 from apis.shared.errors import ErrorDetail, internal_error, not_found, service_unavailable
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 
 type Json = Any  # Any: a JSON document; callers parse it into a record
 type JsonObject = dict[str, Json]
-
-_SAFE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 
 _ERRORS = ErrorTable.of((OSError, service_unavailable), (ValueError, lambda _: internal_error(None)))
 # A file that another request deletes meanwhile is absent; one that may not be read is not.
 _ABSENT = not_found("The file does not exist.")
 _READ_ERRORS = ErrorTable.of((FileNotFoundError, lambda _: _ABSENT)) + _ERRORS
 _locks: "weakref.WeakValueDictionary[Path, asyncio.Lock]" = weakref.WeakValueDictionary()
-
-
-def is_safe_id(value: str) -> bool:
-    """Whether `value` may become part of a path: the session id rule, so no separator and no dot."""
-    return _SAFE_ID.fullmatch(value) is not None
 
 
 async def read_json(path: Path) -> Result[Json | None, ErrorDetail]:
@@ -57,8 +49,13 @@ async def update_json(
 
 async def list_folder(path: Path, pattern: str) -> Result[list[Path], ErrorDetail]:
     """The matching entries sorted by name; an absent folder is empty."""
-    listed = await asyncio.to_thread(attempt, _list, path, pattern, errors=_READ_ERRORS)
-    return listed.lash(lambda error: Success([]) if error == _ABSENT else Failure(error))
+    return await asyncio.to_thread(_listed, path, pattern)
+
+
+async def read_folder(path: Path, pattern: str, member: str = "") -> Result[list[tuple[Path, Json]], ErrorDetail]:
+    """Every matching file with its document, sorted by name; with `member`, that file of every matching folder. What
+    is deleted meanwhile is left out; the first file that cannot be read is the Failure, named for the log."""
+    return await asyncio.to_thread(_read_folder, path, pattern, member)
 
 
 def _lock_of(path: Path) -> asyncio.Lock:
@@ -66,6 +63,18 @@ def _lock_of(path: Path) -> asyncio.Lock:
     if lock is None:
         lock = _locks[path] = asyncio.Lock()
     return lock
+
+
+def _listed(path: Path, pattern: str) -> Result[list[Path], ErrorDetail]:
+    listed = attempt(_list, path, pattern, errors=_READ_ERRORS)
+    return listed.lash(lambda error: Success([]) if error == _ABSENT else Failure(error))
+
+
+@railway
+def _read_folder(path: Path, pattern: str, member: str) -> Result[list[tuple[Path, Json]], ErrorDetail]:
+    paths = [found / member for found in _listed(path, pattern).unwrap()]
+    documents = collect(map(_read, paths)).unwrap()
+    return Success([found for found in zip(paths, documents, strict=True) if found[1] is not None])
 
 
 def _read(path: Path) -> Result[Json | None, ErrorDetail]:

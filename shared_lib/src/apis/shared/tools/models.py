@@ -2,8 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator
+
+from apis.shared.records import Record
 
 type ToolProtocol = Literal["local", "aws_sdk", "mcp", "mcp_external", "a2a"]
 type ToolStatus = Literal["active", "deprecated", "disabled", "coming_soon"]
@@ -20,9 +21,7 @@ def _protocol(value: object) -> object:
     return known if known in _PROTOCOLS else "local"
 
 
-class ToolRecord(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, extra="ignore")
-
+class ToolRecord(Record):
     tool_id: str
     protocol: Annotated[ToolProtocol, BeforeValidator(_protocol)] = "local"
     status: ToolStatus = "active"

@@ -22,21 +22,20 @@ class ToolRepository:
         self._table = table
         self._kept: TtlCache[None, Catalogue] = TtlCache(ttl_seconds)
 
-    @railway
     async def catalogue(self) -> Result[Catalogue, ErrorDetail]:
         """All stored tools by id; a failed read is not kept. Fails with `internal_error`, naming the tool, when one of
         them cannot be read."""
-        if self._table is None:
+        table = self._table
+        if table is None:
             return Success({})
-        known = self._kept.get(None)
-        if known is not None:
-            return Success(known)
-        generation = self._kept.generation
-        items = (await self._table.scan_all("TOOL#")).unwrap()
-        records = collect(_parse(item) for item in items if item.get("SK") == "METADATA").unwrap()
-        catalogue = {record.tool_id: record for record in records}
-        self._kept.put(None, catalogue, generation=generation)
-        return Success(catalogue)
+        return await self._kept.get_or_read(None, lambda: _read(table))
+
+
+@railway
+async def _read(table: Table) -> Result[Catalogue, ErrorDetail]:
+    items = (await table.scan_all("TOOL#")).unwrap()
+    records = collect(_parse(item) for item in items if item.get("SK") == "METADATA").unwrap()
+    return Success({record.tool_id: record for record in records})
 
 
 def _parse(item: Item) -> Result[ToolRecord, ErrorDetail]:

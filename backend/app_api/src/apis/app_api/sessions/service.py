@@ -1,4 +1,5 @@
-"""Listing, reading, changing and deleting sessions, and reading their messages."""
+"""What only this API does with sessions: deleting them with all that belongs to them, and reading messages with their
+costs."""
 
 import asyncio
 import logging
@@ -8,9 +9,6 @@ from apis.app_api.sessions.schemas import (
     BulkDeleteSessionResult,
     BulkDeleteSessionsResponse,
     MessagesListResponse,
-    SessionMetadataResponse,
-    SessionsListResponse,
-    UpdateSessionMetadataRequest,
 )
 from apis.app_api.sessions.transcript import message_response
 from apis.shared.errors import ErrorCode, ErrorDetail
@@ -20,8 +18,7 @@ from apis.shared.page_tokens import decode_index_token, encode_index_token
 from apis.shared.result import Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
-from apis.shared.sessions.models import is_session_id
-from apis.shared.sessions.repository import SessionRepository, get_session_repository
+from apis.shared.storage.session_folders import is_session_id
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
@@ -30,29 +27,9 @@ logger = logging.getLogger(__name__)
 class SessionsApi:
     """What the session endpoints do for one caller at a time."""
 
-    def __init__(self, sessions: SessionService, repository: SessionRepository, files: FileRepository) -> None:
+    def __init__(self, sessions: SessionService, files: FileRepository) -> None:
         self._sessions = sessions
-        self._repository = repository
         self._files = files
-
-    async def list_sessions(
-        self, user_id: str, limit: int | None, token: str | None
-    ) -> Result[SessionsListResponse, ErrorDetail]:
-        page = await self._sessions.list_sessions(user_id, limit=limit, token=token)
-        return page.map(
-            lambda found: SessionsListResponse(
-                sessions=[SessionMetadataResponse.of(record) for record in found.records], next_token=found.next_token
-            )
-        )
-
-    async def get_metadata(self, user_id: str, session_id: str) -> Result[SessionMetadataResponse, ErrorDetail]:
-        return (await self._sessions.get_session(user_id, session_id)).map(SessionMetadataResponse.of)
-
-    async def update_metadata(
-        self, user_id: str, session_id: str, body: UpdateSessionMetadataRequest
-    ) -> Result[SessionMetadataResponse, ErrorDetail]:
-        record = await self._sessions.update_session(user_id, session_id, body.to_patch())
-        return record.map(SessionMetadataResponse.of)
 
     async def delete(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
         """Deleting again succeeds, and cleans up again."""
@@ -90,17 +67,16 @@ class SessionsApi:
         store = get_messages().unwrap()
         if not is_session_id(session_id):
             return Success(MessagesListResponse(messages=[]))
-        read, annotated = await asyncio.gather(
-            store.read(user_id, session_id), self._repository.annotations(user_id, session_id)
+        read, costed = await asyncio.gather(
+            store.read(user_id, session_id), self._sessions.message_costs(user_id, session_id)
         )
-        annotations = annotated.unwrap()
+        costs = costed.unwrap()
         stored = read.unwrap()
-        if annotations.lookup.is_taken:
+        if costs is None:
             return Success(MessagesListResponse(messages=[]))
         end = len(stored) if limit is None else min(start + limit, len(stored))
         messages = collect(
-            message_response(session_id, index, stored[index], annotations.costs.get(index))
-            for index in range(start, end)
+            message_response(session_id, index, stored[index], costs.get(index)) for index in range(start, end)
         ).unwrap()
         return Success(
             MessagesListResponse(messages=messages, next_token=encode_index_token(end) if end < len(stored) else None)
@@ -149,4 +125,4 @@ def _told(error: ErrorDetail) -> str:
 
 @once
 def get_sessions_api() -> SessionsApi:
-    return SessionsApi(get_session_service(), get_session_repository(), get_file_repository())
+    return SessionsApi(get_session_service(), get_file_repository())

@@ -1,13 +1,13 @@
 """From the request body to a running turn."""
 
-from agents.turn import InlineFile, Turn, TurnRequest, get_turn_service
+from agents.turn import InlineFile, OpenTurn, TurnRequest, get_turn_service
 from apis.inference_api.chat.schemas import InvocationRequest
 from apis.shared.auth import User
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result
 
 
-async def open_turn(user: User, body: InvocationRequest) -> Result[Turn, ErrorDetail]:
+async def open_turn(user: User, body: InvocationRequest) -> Result[OpenTurn, ErrorDetail]:
     """Fails with `validation_error`, `not_found`, `conflict` and `forbidden`."""
     return await get_turn_service().open(
         TurnRequest(

@@ -12,11 +12,19 @@ class Ping(BaseModel):
     status: Literal["healthy"] = "healthy"
 
 
+SUPPRESSED = {
+    "X-Suppressed-Failures": {
+        "description": "How many failures of optional work were passed over since the process started.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
+
 router = ResultRouter(tags=["Health"])
 
 
-@router.get("/ping", summary="Is the process up?", responses={200: {"model": Ping}})
+@router.head("/ping")
+@router.get("/ping", summary="Is the process up?", responses={200: {"model": Ping, "headers": SUPPRESSED}})
 async def ping() -> Result[JSONResponse, ErrorDetail]:
-    """Touches no dependency. `X-Suppressed-Failures` counts the `best_effort` failures since the process started."""
+    """Touches no dependency: says that the process runs, not that everything it needs does."""
     suppressed = sum(suppression_counts().values())
     return Success(JSONResponse(Ping().model_dump(), headers={"X-Suppressed-Failures": str(suppressed)}))

@@ -8,13 +8,15 @@ import asyncio
 import json
 from collections import OrderedDict
 from datetime import UTC, datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from apis.shared.aws.memory import Event, Memory
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, fold, railway
+from apis.shared.moments import offset_form
+from apis.shared.result import ErrorTable, Failure, Result, Success, all_done, attempt, collect, fold, railway
 from apis.shared.sessions.messages.entries import encode_entry, parse_entry
-from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
+from apis.shared.sessions.models import Message, StoredMessage
+from apis.shared.storage.session_folders import is_session_id
 
 MAX_EVENTS = 10_000
 MAX_CONVERSATIONAL = 9_000
@@ -30,10 +32,6 @@ class AgentCoreMessages:
     def __init__(self, memory: Memory) -> None:
         self._memory = memory
         self._last: OrderedDict[tuple[str, str], datetime] = OrderedDict()
-
-    @classmethod
-    def of(cls, memory_id: str) -> Self:
-        return cls(Memory(memory_id))
 
     @railway
     async def read(self, user_id: str, session_id: str) -> Result[list[StoredMessage], ErrorDetail]:
@@ -67,7 +65,7 @@ class AgentCoreMessages:
         ]
         if begins:
             writes.append(self._mark(session_id, moment))
-        return collect(await asyncio.gather(*writes)).map(lambda _: None)
+        return all_done(await asyncio.gather(*writes), what="a message")
 
     @railway
     async def delete(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
@@ -75,10 +73,10 @@ class AgentCoreMessages:
             return Success(0)
         actors = (user_id, f"session_{session_id}", _STATE_ACTOR)
         counts = await asyncio.gather(*(self._delete_actor(actor, session_id) for actor in actors))
-        return collect(counts).map(sum)
+        return all_done(counts, what="events of a deleted conversation").bind(lambda _: collect(counts)).map(sum)
 
     async def _mark(self, session_id: str, moment: datetime) -> Result[None, ErrorDetail]:
-        now = utc_now()
+        now = offset_form()
         marker = {"session_id": session_id, "session_type": "AGENT", "created_at": now, "updated_at": now}
         return await self._memory.create_event(
             actor_id=f"session_{session_id}",
@@ -106,8 +104,8 @@ class AgentCoreMessages:
         outcomes = await asyncio.gather(*(delete_one(event) for event in events))
         deleted = sum(isinstance(outcome, Success) for outcome in outcomes)
         return (
-            collect(outcomes)
-            .map(len)
+            all_done(outcomes, what="events of a deleted conversation")
+            .map(lambda _: len(events))
             .alt(lambda error: error.caused_by(None, actor=actor_id, deleted=f"{deleted} of {len(events)} events"))
         )
 

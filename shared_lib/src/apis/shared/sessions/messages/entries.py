@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.moments import offset_form
 from apis.shared.result import ErrorTable, Result, attempt
-from apis.shared.sessions.models import Message, StoredMessage, utc_now
+from apis.shared.sessions.models import Message, StoredMessage
 
 
 def encode_entry(message: Message, message_id: int) -> dict[str, Any]:
     """The stored form; bytes become `{"__bytes_encoded__": true, "data": base64}`, blank text is left out."""
-    now = utc_now()
+    now = offset_form()
     content = [block for block in message["content"] if not is_blank(block)]
     return {
         "message": {"role": message["role"], "content": _encode_bytes(content)},

@@ -5,13 +5,15 @@ import shutil
 from pathlib import Path
 
 from apis.shared.errors import ErrorDetail, service_unavailable, validation_error
+from apis.shared.moments import offset_form
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
-from apis.shared.sessions.local import session_folder
 from apis.shared.sessions.messages.entries import decode_entry, encode_entry
-from apis.shared.sessions.models import Message, StoredMessage, is_session_id, utc_now
-from apis.shared.storage.json_files import JsonObject, list_folder, read_json, update_json, write_json
+from apis.shared.sessions.models import Message, StoredMessage
+from apis.shared.storage.json_files import JsonObject, list_folder, read_folder, update_json, write_json
+from apis.shared.storage.session_folders import is_session_id, session_folder
 
 _PREFIX, _SUFFIX = "message_", ".json"
+_PATTERN = f"{_PREFIX}*{_SUFFIX}"
 _FILE_ERRORS = ErrorTable.of((OSError, service_unavailable))
 
 
@@ -26,11 +28,9 @@ class LocalMessages:
     async def read(self, user_id: str, session_id: str) -> Result[list[StoredMessage], ErrorDetail]:  # noqa: ARG002 - the session's record says whose it is
         if not is_session_id(session_id):
             return Success([])
-        paths = (await self._paths(session_id)).unwrap()
-        documents = collect(await asyncio.gather(*(read_json(path) for path in paths))).unwrap()
-        # One that was deleted since the folder was listed is None.
-        present = [document for document in documents if document is not None]
-        messages = collect(map(decode_entry, present)).unwrap()
+        files = (await read_folder(self._messages(session_id), _PATTERN)).unwrap()
+        in_order = sorted((file for file in files if _is_numbered(file[0])), key=lambda file: _number(file[0]))
+        messages = collect(decode_entry(document) for _, document in in_order).unwrap()
         return Success([message for message in messages if message is not None])
 
     @railway
@@ -52,18 +52,18 @@ class LocalMessages:
                 return Success(None)
             if begins or not paths:
                 (await self._begin(session_id)).unwrap()
-            path = self._agent(session_id) / "messages" / f"{_PREFIX}{index}{_SUFFIX}"
+            path = self._messages(session_id) / f"{_PREFIX}{index}{_SUFFIX}"
             return await write_json(path, entry)
 
     async def delete(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:  # noqa: ARG002 - as above
         if not is_session_id(session_id):
             return Success(0)
-        return await asyncio.to_thread(attempt, _remove, self._agent(session_id) / "messages", errors=_FILE_ERRORS)
+        return await asyncio.to_thread(attempt, _remove, self._messages(session_id), errors=_FILE_ERRORS)
 
     @railway
     async def _begin(self, session_id: str) -> Result[None, ErrorDetail]:
         """The framework's own files; a folder that exists already, because the record came first, is fine."""
-        now = utc_now()
+        now = offset_form()
         stamps = {"created_at": now, "updated_at": now}
         session = {"session_id": session_id, "session_type": "AGENT", **stamps}
         agent = {
@@ -78,12 +78,18 @@ class LocalMessages:
 
     @railway
     async def _paths(self, session_id: str) -> Result[list[Path], ErrorDetail]:
-        paths = (await list_folder(self._agent(session_id) / "messages", f"{_PREFIX}*{_SUFFIX}")).unwrap()
-        numbered = [path for path in paths if path.stem.removeprefix(_PREFIX).isdigit()]
-        return Success(sorted(numbered, key=_number))
+        paths = (await list_folder(self._messages(session_id), _PATTERN)).unwrap()
+        return Success(sorted(filter(_is_numbered, paths), key=_number))
+
+    def _messages(self, session_id: str) -> Path:
+        return self._agent(session_id) / "messages"
 
     def _agent(self, session_id: str) -> Path:
         return session_folder(self._root, session_id) / "agents" / "agent_default"
+
+
+def _is_numbered(path: Path) -> bool:
+    return path.stem.removeprefix(_PREFIX).isdigit()
 
 
 def _number(path: Path) -> int:

@@ -1,5 +1,6 @@
 """Which store holds the messages of this deployment."""
 
+from apis.shared.aws.memory import Memory
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Result, Success
 from apis.shared.sessions.messages.agentcore import AgentCoreMessages
@@ -17,7 +18,7 @@ def get_messages() -> Result[MessageRepository, ErrorDetail]:
         case "file":
             return Success(LocalMessages(settings(StorageSettings).sessions_dir))
         case "dynamodb" if memory.agentcore_memory_id is not None:
-            return Success(AgentCoreMessages.of(memory.agentcore_memory_id))
+            return Success(AgentCoreMessages(Memory(memory.agentcore_memory_id)))
         case _:
             text = "The configuration of the message store is not valid."
             error = ErrorDetail(code=ErrorCode.INTERNAL_ERROR, message=text, detail=text)
