@@ -50,5 +50,7 @@ async def invocations(
     """
     turn = await open_turn(user, body)
     return turn.map(
-        lambda opened: EventStream(opened.stream(), session_id=body.session_id, record_failure=opened.record_failure)
+        lambda opened: EventStream(
+            opened.stream(), session_id=body.session_id, record_failure=opened.record_failure, close=opened.close
+        )
     )
