@@ -5,7 +5,7 @@ from apis.shared.auth import TrustedUser
 from apis.shared.errors import ErrorCode, ErrorDetail, conflict, forbidden, validation_error
 from apis.shared.http import GUARDED, EventStream, ResultRouter
 from apis.shared.result import Result
-from apis.shared.sessions.metadata import session_not_found
+from apis.shared.sessions.repository import session_not_found
 
 router = ResultRouter(tags=["Chat"], errors=(*GUARDED, ErrorCode.INTERNAL_ERROR))
 
