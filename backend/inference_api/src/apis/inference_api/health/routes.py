@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from apis.shared.errors import ErrorDetail
@@ -9,7 +9,9 @@ from apis.shared.result import Result, Success, suppression_counts
 
 
 class Ping(BaseModel):
-    status: Literal["healthy"] = "healthy"
+    """The process answers."""
+
+    status: Annotated[Literal["healthy"], Field(description="Always the same word.")] = "healthy"
 
 
 SUPPRESSED = {
