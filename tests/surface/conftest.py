@@ -1,18 +1,16 @@
 """Both services as processes, seen through what they publish: tokens are checked, AWS and the model are local."""
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from devstack.services import APP_API, DEVELOPMENT, INFERENCE_API, Service, running_service
-from tests.support.deployment import PRICED, ROLE, USER_ID, seeded_aws
-from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, identity_provider
 from tests.support.model_server import ModelServer
+from tests.support.platform import ROLE, Platform, Surroundings
 
 APIS = {"app": APP_API, "inference": INFERENCE_API}
 
@@ -38,49 +36,14 @@ class Surface:
 
 
 @pytest.fixture(scope="session")
-def provider() -> Iterator[IdentityProvider]:
-    with identity_provider(tenant_id="tenant-4711", client_id="client-0815") as running:
-        yield running
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def model() -> AsyncIterator[ModelServer]:
-    async with ModelServer().running() as server:
-        yield server
-
-
-def _environment(aws: dict[str, str], model: ModelServer) -> dict[str, str]:
-    return {
-        **aws,
-        "AWS_MAX_ATTEMPTS": "1",
-        "MODEL_RETRY_DELAY_SECONDS": "0",
-        "OPENAI_BASE_URL": f"{model.url}/v1",
-        "OPENAI_API_KEY": "sk-secret",
-        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": model.url,
-        "DOCS_EXAMPLE_MODEL_ID": PRICED,
-        "DOCS_EXAMPLE_PROVIDER": "openai",
-        "NO_PROXY": "127.0.0.1",
-        "no_proxy": "127.0.0.1",
-    }
+def surface(tables: Platform) -> Surface:
+    services = {"app": tables.app_api.process, "inference": tables.inference_api.process}
+    return Surface(services, tables.user.token, tables.model)
 
 
 @pytest.fixture(scope="session")
-def aws() -> Iterator[dict[str, str]]:
-    with seeded_aws() as (variables, proxy, _):
-        yield {**variables, "AWS_ENDPOINT_URL": proxy.url}
-
-
-@pytest.fixture(scope="session")
-def surface(aws: dict[str, str], model: ModelServer, provider: IdentityProvider) -> Iterator[Surface]:
-    environment = {**provider.environment, **_environment(aws, model)}
-    claims: dict[str, Any] = {EMPLOYEE_NUMBER: USER_ID}
-    with running_service(APP_API, environment) as app, running_service(INFERENCE_API, environment) as inference:
-        yield Surface({"app": app, "inference": inference}, provider.token("Staff", ROLE, **claims), model)
-
-
-@pytest.fixture(scope="session")
-def open_surface(aws: dict[str, str], model: ModelServer) -> Iterator[Surface]:
+def open_surface(around: Surroundings) -> Iterator[Surface]:
     """As on a developer's machine: nobody has to sign in."""
-    environment = {**DEVELOPMENT, "DEV_USER_ROLES": json.dumps([ROLE]), **_environment(aws, model)}
+    environment = {**around.environment(), **DEVELOPMENT, "DEV_USER_ROLES": json.dumps([ROLE])}
     with running_service(APP_API, environment) as app, running_service(INFERENCE_API, environment) as inference:
-        yield Surface({"app": app, "inference": inference}, "", model)
+        yield Surface({"app": app, "inference": inference}, "", around.model)

@@ -11,8 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.support.deployment import PRICED
 from tests.support.model_server import answer
+from tests.support.platform import PRICED
 from tests.surface.conftest import APIS, Surface
 from tests.surface.npm import CLIENTS, require_node_modules
 

@@ -205,27 +205,23 @@ def _first_of(records: Sequence[SessionRecord], *, is_foreign: bool) -> SessionL
 def _read(item: Item) -> Result[SessionRecord, ErrorDetail]:
     """The record with the defaults of an incomplete one; without a session id there is none."""
     sort_key = str(item.get("SK", ""))
-    deleted = sort_key.startswith(DELETED)
-    session_id = str(item.get("sessionId", ""))
-    moment = sort_key.removeprefix(DELETED if deleted else ACTIVE).removesuffix(f"#{session_id}")
-    given = {name: value for name, value in item.items() if value is not None}
-    last_message_at = given.get("lastMessageAt", moment)
+    given: Item = {name: value for name, value in item.items() if value is not None}
+    given["sortKey"] = sort_key
+    if sort_key.startswith(DELETED):
+        given["deleted"] = True
+        given.setdefault("status", "deleted")
+    if "userId" not in given:
+        given["userId"] = str(item.get("PK", "")).removeprefix("USER#")
+    if "lastMessageAt" not in given:
+        moment = sort_key.removeprefix(DELETED).removeprefix(ACTIVE)
+        given["lastMessageAt"] = moment.removesuffix(f"#{item.get('sessionId')}")
+    if "createdAt" not in given:
+        given["createdAt"] = given["lastMessageAt"]
     preferences = given.get("preferences")
     if isinstance(preferences, Mapping):
         # Unknown members pass through to the wire, where a number is no decimal.
         given["preferences"] = {name: plain(value) for name, value in preferences.items() if value is not None}
-    return parse_as(
-        SessionRecord,
-        {
-            "userId": str(item.get("PK", "")).removeprefix("USER#"),
-            "createdAt": last_message_at,
-            "lastMessageAt": last_message_at,
-            "status": "deleted" if deleted else "active",
-            **given,
-            "deleted": deleted or bool(given.get("deleted", False)),
-            "sortKey": sort_key,
-        },
-    )
+    return parse_as(SessionRecord, given)
 
 
 def _unchanged(item: Item) -> Condition:

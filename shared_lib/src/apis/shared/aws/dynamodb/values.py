@@ -5,15 +5,15 @@ even `NaN`), so this one stays: what is stored is always the plain decimal.
 """
 
 import binascii
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
-from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Result, attempt
+from apis.shared.errors import ErrorDetail
+from apis.shared.records import parse_record
+from apis.shared.result import Result
 
 type Number = int | float | Decimal
 type Value = (
@@ -58,11 +58,10 @@ def encode(value: Value) -> Wire:  # noqa: PLR0911 - one type, one return
 
 
 def _digits(value: Number) -> str:
-    if isinstance(value, int):
-        return str(int(value))
-    if not math.isfinite(value):
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
         raise NotStorable
-    return format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
+    return format(number, "f")
 
 
 def _base64(value: bytes) -> str:
@@ -89,8 +88,7 @@ def decode(wire: Mapping[str, Any]) -> Value:
 
 
 def _number(text: str) -> int | Decimal:
-    digits = text.removeprefix("-")
-    return int(text) if digits.isdigit() else Decimal(text)
+    return int(text) if text.isdigit() or text.removeprefix("-").isdigit() else Decimal(text)
 
 
 def _decode_map(value: Mapping[str, Any]) -> Value:
@@ -137,18 +135,5 @@ def plain(value: Value) -> Any:
 
 
 def parse_as[R: BaseModel](record: type[R], item: Item) -> Result[R, ErrorDetail]:
-    """The item as a record; `internal_error` when it does not fit, with entity and key (no content) for the log."""
-    return attempt(record.model_validate, plain(item), errors=_CORRUPT).alt(
-        lambda error: error.without_cause().caused_by(
-            None, entity=record.__name__, key=f"{item.get('PK', '?')} / {item.get('SK', '?')}"
-        )
-    )
-
-
-def _corrupt(error: ValidationError) -> ErrorDetail:
-    # The exception itself quotes the content, which must not reach the log.
-    fields = ", ".join(".".join(str(part) for part in item["loc"]) for item in error.errors(include_input=False))
-    return internal_error(None, corrupt_fields=fields)
-
-
-_CORRUPT = ErrorTable.of((ValidationError, _corrupt))
+    """The item as a record; see `parse_record`. Free-form members keep their decimals: give them as `plain`."""
+    return parse_record(record, item, key=f"{item.get('PK', '?')} / {item.get('SK', '?')}")
