@@ -75,7 +75,7 @@ _TypeOf = Callable[[Expression], Type | None]
 def ignored_value(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> Iterator[Type]:
     """The types that the callback at this argument may return, if its callee ignores what it returns."""
     argument = callback.call.args[callback.argument]
-    if not _is_ignored(chk, callback, type_of):
+    if not is_ignored(chk, callback, type_of):
         return
     if isinstance(argument, nodes.LambdaExpr):
         returned = type_of(argument.expr())
@@ -124,7 +124,7 @@ def method_returns(owner: Instance, name: str) -> Iterator[Type]:
             yield expand_type_by_instance(typ, base)
 
 
-def _is_ignored(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> bool:
+def is_ignored(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> bool:
     call = callback.call
     callee = get_proper_type(type_of(call.callee))
     known = _IGNORES.get(_full_name(call.callee, callee) or "")

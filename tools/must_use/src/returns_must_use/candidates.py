@@ -8,7 +8,7 @@ from mypy.nodes import Block, CallExpr, Decorator, Expression, Statement
 from returns_must_use.scopes import Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Dropped:
     """A value that goes nowhere; an error if its type says that it must not."""
 
@@ -22,7 +22,7 @@ class Dropped:
     overwritten: "Overwritten | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Awaited:
     """`await task` as a statement drops nothing if the function looks at the task otherwise, or has cancelled it."""
 
@@ -30,7 +30,7 @@ class Awaited:
     function: Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Overwritten:
     """A store of a name that is read somewhere, but perhaps not on any way from this statement."""
 
@@ -39,7 +39,7 @@ class Overwritten:
     function: Block
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Callback:
     """An argument of a call: the callee's signature tells what becomes of the value that it returns."""
 
@@ -47,7 +47,7 @@ class Callback:
     argument: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class CallbackDecorator:
     """A decorator that registers a function and calls it later."""
 
@@ -55,7 +55,7 @@ class CallbackDecorator:
     function: Decorator
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class SpecialMethod:
     """A statement makes Python call this method, and Python ignores what it returns."""
 
@@ -63,14 +63,14 @@ class SpecialMethod:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Looped:
     """What a generator returns is lost on a loop over it."""
 
     iterable: Expression
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Unwrap:
     """`.unwrap()` or `.failure()`, and the function that it is called in."""
 

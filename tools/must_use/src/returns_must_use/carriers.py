@@ -5,9 +5,7 @@ from collections.abc import Collection
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import TypeInfo
 from mypy.types import (
-    AnyType,
     Instance,
-    NoneType,
     TupleType,
     Type,
     TypedDictType,
@@ -37,13 +35,15 @@ _CARRIERS = {
 }
 
 
+_HOLDERS = frozenset({Instance, TupleType, TypedDictType, TypeVarType, UnionType})
+
+
 class Carriers:
     """Decides whether a value of a type is, holds or will deliver one of the configured result types."""
 
     def __init__(self, result_types: Collection[str]) -> None:
         self._result_types = frozenset(result_types)
-        # The identity of a class is enough: mypy makes a new one when a file changes, and then this is made anew too.
-        self._empty: dict[TypeInfo, bool] = {}
+        self._known: dict[Type, bool] = {}
 
     def is_result(self, typ: Type) -> bool:
         """Whether the type is a result type, a subclass of one, or a union or type variable that may be one."""
@@ -59,15 +59,12 @@ class Carriers:
 
     def holds_result(self, typ: Type) -> bool:
         proper = get_proper_type(typ)
-        if isinstance(proper, NoneType | AnyType):
+        if type(proper) not in _HOLDERS:
             return False
-        if isinstance(proper, Instance) and not proper.args:
-            # Most values are of a class without type arguments, and most of these hold nothing.
-            known = self._empty.get(proper.type)
-            if known is None:
-                known = self._empty[proper.type] = not self._holds(proper, frozenset())
-            return not known
-        return self._holds(typ, frozenset())
+        known = self._known.get(proper)
+        if known is None:
+            known = self._known[proper] = self._holds(proper, frozenset())
+        return known
 
     def _holds(self, typ: Type, above: frozenset[Type]) -> bool:
         proper = get_proper_type(typ)
@@ -88,7 +85,7 @@ def at(typ: Type, path: Path) -> list[Type]:
 
 def returned_by_generator(typ: Type) -> list[Type]:
     proper = get_proper_type(typ)
-    if not isinstance(proper, Instance):
+    if not isinstance(proper, Instance) or not proper.type.has_base("typing.Generator"):
         return []
     bases = (base for base in proper.type.mro if base.fullname == "typing.Generator")
     return [map_instance_to_supertype(proper, base).args[2] for base in bases]
@@ -101,7 +98,7 @@ def _unpacked(typ: Type, place: int | slice) -> list[Type]:
         if isinstance(place, slice):
             return typ.items[place]
         return [typ.items[place]] if -len(typ.items) <= place < len(typ.items) else []
-    if isinstance(typ, Instance) and any(base.fullname == "typing.Generator" for base in typ.type.mro):
+    if isinstance(typ, Instance) and typ.type.has_base("typing.Generator"):
         return _parts(typ)[:1]  # what it returns is no element
     return _parts(typ)
 

@@ -12,16 +12,17 @@ from pathlib import Path
 
 from mypy import nodes
 from mypy.checker import TypeChecker
+from mypy.checkexpr import has_any_type
 from mypy.errorcodes import ErrorCode
 from mypy.messages import format_type
 from mypy.nodes import Expression, MypyFile, Statement
 from mypy.options import Options
 from mypy.plugin import AttributeContext, MethodContext, Plugin, ReportConfigContext
-from mypy.types import Instance, Type, UninhabitedType, UnionType, get_proper_type
+from mypy.types import Instance, NoneType, Type, UninhabitedType, UnionType, get_proper_type
 from typing_extensions import override
 
 from returns_must_use.awaiting import is_used_otherwise
-from returns_must_use.callbacks import ignored_by_decorator, ignored_value, method_returns
+from returns_must_use.callbacks import ignored_by_decorator, ignored_value, is_ignored, method_returns
 from returns_must_use.candidates import (
     Callback,
     CallbackDecorator,
@@ -86,7 +87,7 @@ class MustUsePlugin(Plugin):
         self._config = load_config(options.config_file)
         check_version(self._config)
         self._next_probe = _FIRST_PROBE
-        self._probes: dict[complex, Batch | nodes.MatchStmt] = {}
+        self._probes: dict[complex | None, Batch | nodes.MatchStmt] = {}
         self._files: dict[str, _PreparedFile] = {}
         self._known_modules = 0
         self._judge: _Judge | None = None
@@ -95,8 +96,8 @@ class MustUsePlugin(Plugin):
 
     @override
     def report_config_data(self, ctx: ReportConfigContext) -> object:
-        """A change of the settings or of the plugin makes mypy check every file again."""
-        return self._fingerprint
+        """A change of the settings or of the plugin makes mypy check every file again that the plugin looks at."""
+        return None if ctx.path.endswith(".pyi") or self._is_library(ctx.path) else self._fingerprint
 
     @cached_property
     def _fingerprint(self) -> dict[str, object]:
@@ -152,7 +153,10 @@ class MustUsePlugin(Plugin):
         """Stubs have no statements that compute, mypy is silent about libraries, and mypyc would compile the probes."""
         if file.is_stub or file.is_cache_skeleton or self.options.mypyc:
             return False
-        return self.options.no_silence_site_packages or not _LIBRARY_FOLDERS.intersection(Path(file.path).parts)
+        return not self._is_library(file.path)
+
+    def _is_library(self, path: str) -> bool:
+        return not self.options.no_silence_site_packages and not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts)
 
     def _add_probes(self, file: MypyFile) -> None:
         known = self._files.get(file.fullname)
@@ -179,7 +183,7 @@ class MustUsePlugin(Plugin):
         return number
 
     def _at_method_probe(self, ctx: MethodContext) -> Type:
-        purpose = self._probes.get(number_of(ctx.context) or 0)
+        purpose = self._probes.get(number_of(ctx.context))
         if not isinstance(purpose, nodes.MatchStmt):
             return ctx.default_return_type
         chk = _checker(ctx.api)
@@ -189,8 +193,8 @@ class MustUsePlugin(Plugin):
         return UninhabitedType() if subject and is_complete(purpose, subject) else ctx.default_return_type
 
     def _at_attribute_probe(self, ctx: AttributeContext) -> Type:
-        purpose = self._probes.get(number_of(ctx.context) or 0)
-        if not isinstance(purpose, Batch):
+        purpose = self._probes.get(number_of(ctx.context))
+        if type(purpose) is not Batch:
             return ctx.default_attr_type
         chk = _checker(ctx.api)
         if chk.binder.is_unreachable():
@@ -221,15 +225,39 @@ class _Judge:
         self._railways = railways
         self._outcomes: dict[int, tuple[nodes.Block, dict[int, Outcome]]] = {}
         self._frees_unwrap: dict[str, bool] = {}
+        self._silent_methods: set[tuple[nodes.TypeInfo, str]] = set()
 
     def reports(self, chk: TypeChecker, batch: Batch) -> list[_Report]:
         """Nothing is reported while mypy tries something out, where an error would make it decide otherwise."""
-        found = [report for candidate in batch.before for report in self._judge(chk, candidate)]
+        found: list[_Report] = []
+        types, holds_result = chk._type_maps[-1], self._carriers.holds_result
+        for candidate in batch.before:
+            # Nearly all candidates are calls whose type tells at once that they drop nothing.
+            if type(candidate) is Dropped and candidate.path == ():
+                typ = types.get(candidate.value)
+                if typ is not None and not holds_result(typ) and (
+                    candidate.place is candidate.value or candidate.overwritten
+                ):
+                    if type(candidate.value) is not nodes.MemberExpr:
+                        continue
+            found += self._judge(chk, candidate)
         if batch.within:
             with experiment(chk):
-                check_early(chk, batch.statement)
-                found += [report for candidate in batch.within for report in self._judge(chk, candidate)]
+                if any(self._may_matter(chk, candidate) for candidate in batch.within):
+                    check_early(chk, batch.statement)
+                    found += [report for candidate in batch.within for report in self._judge(chk, candidate)]
         return found
+
+    def _may_matter(self, chk: TypeChecker, candidate: Candidate) -> bool:
+        """A cheap look at a part of what a statement returns, before all of it is checked early."""
+        match candidate:
+            case Dropped(value=part) | Looped(iterable=part):
+                typ = chk.expr_checker.accept(part)
+                return self._carriers.holds_result(typ) or has_any_type(typ)
+            case Callback(call=nodes.CallExpr(callee=nodes.RefExpr() as callee)):
+                chk.expr_checker.accept(callee)
+                return is_ignored(chk, candidate, partial(type_of, chk))
+        return True
 
     def _judge(self, chk: TypeChecker, candidate: Candidate) -> Iterator[_Report]:
         match candidate:
@@ -294,7 +322,10 @@ class _Judge:
 
     def _special_method(self, chk: TypeChecker, candidate: SpecialMethod) -> Iterator[_Report]:
         owner = get_proper_type(type_of(chk, candidate.owner))
-        if isinstance(owner, Instance):
+        if isinstance(owner, Instance) and (owner.type, candidate.method) not in self._silent_methods:
+            if all(isinstance(get_proper_type(typ), NoneType) for typ in method_returns(owner, candidate.method)):
+                self._silent_methods.add((owner.type, candidate.method))
+                return
             problem = f'is what "{candidate.method}" returns, and the statement drops it'
             if expects_a_raise(chk, [candidate.owner]):
                 return

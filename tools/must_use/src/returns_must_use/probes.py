@@ -53,10 +53,8 @@ def number_of(context: Context) -> complex | None:
     """The number of the probe that mypy asks about."""
     if isinstance(context, nodes.CallExpr):
         context = context.callee
-    match context:
-        case nodes.MemberExpr(expr=nodes.ComplexExpr(value=number)):
-            return number
-    return None
+    literal = context.expr if isinstance(context, nodes.MemberExpr) else None
+    return literal.value if isinstance(literal, nodes.ComplexExpr) else None
 
 
 def _placed(beside: Context, *parts: nodes.Expression) -> Statement:

@@ -42,6 +42,7 @@ _COMPUTES = (
     nodes.YieldFromExpr,
 )
 _LITERALS = (nodes.IntExpr, nodes.StrExpr, nodes.BytesExpr, nodes.FloatExpr, nodes.ComplexExpr, nodes.EllipsisExpr)
+_MAKES = (nodes.AwaitExpr, nodes.CallExpr, nodes.ConditionalExpr)
 _DISPLAYS = (nodes.TupleExpr, nodes.ListExpr, nodes.SetExpr)
 _CALLS = (nodes.CallExpr, nodes.AwaitExpr)
 _ASKS_THE_CHECKER = frozenset({"reveal_type", "assert_type"})
@@ -261,7 +262,7 @@ class _Scanner:
                 default = argument.initializer
                 if isinstance(default, _CALLS) and not _is_only_declared(function.body):
                     name = NameExpr(argument.variable.name)
-                    scope.stores.append(Store(name, frozenset({name.name}), default, site, (), False, default))
+                    scope.stores.append(Store(name, (name.name,), default, site, (), False, default))
             if isinstance(function, nodes.LambdaExpr):
                 # A lambda is one expression: its types are known after the statement that it is part of.
                 self._read(function.expr())
@@ -395,8 +396,8 @@ class _Scanner:
                 self._set_item(target)
 
     def _add_store(self, targets: list[NameExpr], value: Expression, path: Path | None = ()) -> None:
-        names = frozenset([target.name for target in targets])
-        computes = not isinstance(value, NameExpr)
+        names = [target.name for target in targets]
+        computes = isinstance(value, _MAKES)
         self._scope.stores.append(
             Store(targets[0], names, value, self._site, path, computes, in_loop=self._loops > 0)
         )
@@ -422,8 +423,7 @@ class _Scanner:
         match target:
             case NameExpr():
                 self._scope.bind(target.name)
-                names = frozenset({target.name})
-                self._scope.stores.append(Store(target, names, value, self._site, path, computes=False))
+                self._scope.stores.append(Store(target, (target.name,), value, self._site, path, computes=False))
             case nodes.TupleExpr() | nodes.ListExpr():
                 for part, _, place in unpack(target.items, value, path):
                     self._store_each(part, value, place or ())
@@ -439,8 +439,8 @@ class _Scanner:
         scope = self._scope.assigned_by_walrus()
         scope.bind(expr.target.name)
         if dropped:
-            names = frozenset({expr.target.name})
-            scope.stores.append(Store(expr.target, names, expr.value, self._site, computes=False))
+            name = expr.target.name
+            scope.stores.append(Store(expr.target, (name,), expr.value, self._site, computes=False))
 
     def _bind(self, target: Node) -> None:
         """A target that is not looked at as a store: the element of an iteration, a capture, a `del`."""
@@ -649,6 +649,15 @@ class _Scanner:
         for item in expr.items:
             self._read(item)
 
+    def _read_dict(self, expr: nodes.DictExpr) -> None:
+        for key, value in expr.items:
+            if key is not None:
+                self._read(key)
+            self._read(value)
+
+    def _read_inner(self, expr: nodes.AwaitExpr) -> None:
+        self._read(expr.expr)
+
     def _read_parts(self, expr: Expression) -> None:
         for attribute in CHILDREN[type(expr).__name__]:
             self._read_all(nodes_in(getattr(expr, attribute)))
@@ -658,7 +667,8 @@ class _Scanner:
     ) -> None:
         """A generator expression that is kept for later runs outside of this function: no railway is around it."""
         self._consume(expr.sequences[0])
-        self._looped(expr.sequences[0])
+        if not self._site.before:  # what is returned is only looked at where it is likely to matter
+            self._looped(expr.sequences[0])
         around = self._decorators
         with self._inside("comprehension"):
             self._decorators = () if lazy else around
@@ -700,6 +710,8 @@ _READERS.update({
     nodes.TupleExpr: _Scanner._read_items,
     nodes.ListExpr: _Scanner._read_items,
     nodes.SetExpr: _Scanner._read_items,
+    nodes.DictExpr: _Scanner._read_dict,
+    nodes.AwaitExpr: _Scanner._read_inner,
 })
 
 

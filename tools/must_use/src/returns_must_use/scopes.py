@@ -1,5 +1,6 @@
 """Which local names of a function are assigned and never read."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -14,7 +15,7 @@ Path: TypeAlias = tuple[int | slice, ...]
 EACH = slice(None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Site:
     """A place between statements: in this list, beside this statement (None: before the first one)."""
 
@@ -24,16 +25,16 @@ class Site:
     managers: tuple[Expression, ...] = ()  # the context managers of the `with` block that ends with the statement
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Store:
     """An assignment to plain names: `name = value`, `a = b = value`, or one element of an unpacking."""
 
     target: NameExpr
-    names: frozenset[str]
+    names: Collection[str]
     value: Expression  # what is assigned, or what it is an element of
     site: Site
     path: Path | None = ()  # where in the value the name's part is; None: a context manager's value
-    computes: bool = True  # not only another name for what others hold too
+    computes: bool = True  # what nobody else has
     place: Expression | None = None  # where to report, if not at the target
     in_loop: bool = False
 
@@ -81,14 +82,14 @@ class Scope:
             return [], []
         own = [store for store in self.stores if self._is_own(store)]
         return (
-            [store for store in own if store.names.isdisjoint(self.read)],
-            [store for store in own if not store.names.isdisjoint(self.read) and self._may_be_overwritten(store)],
+            [store for store in own if self.read.isdisjoint(store.names)],
+            [store for store in own if not self.read.isdisjoint(store.names) and self._may_be_overwritten(store)],
         )
 
     def _is_own(self, store: Store) -> bool:
-        if self.kind != "function" and store.names != {"_"}:
+        if self.kind != "function" and any(name != "_" for name in store.names):
             return False  # others may read the names of a module or class
-        return store.names.isdisjoint(self.captured) and store.names.isdisjoint(self.declared_outer)
+        return self.captured.isdisjoint(store.names) and self.declared_outer.isdisjoint(store.names)
 
     def _may_be_overwritten(self, store: Store) -> bool:
         return (

@@ -104,7 +104,8 @@ def types_of(chk: TypeChecker, candidate: Dropped) -> Iterator[Type]:
     if typ is None:
         return
     yield from at(typ, candidate.path)
-    if candidate.place is not candidate.value and has_any_type(typ) and chk.has_type(candidate.value):
+    named = candidate.place is not candidate.value and candidate.overwritten is None
+    if named and has_any_type(typ) and chk.has_type(candidate.value):
         # mypy takes `_`, and what is declared as Any, for an Any that it also makes of the value's own type arguments.
         with experiment(chk):
             again = chk.expr_checker.accept(candidate.value)
@@ -170,7 +171,7 @@ def starts_empty(chk: TypeChecker, expr: Expression, holds: Holds) -> bool:
     if not isinstance(callee, nodes.RefExpr) or not isinstance(callee.node, nodes.TypeInfo | nodes.TypeAlias):
         return False
     typ = get_proper_type(type_of(chk, expr))
-    if not isinstance(typ, Instance) or not any(base.fullname == "typing.Collection" for base in typ.type.mro):
+    if not isinstance(typ, Instance) or not typ.type.has_base("typing.Collection"):
         return False
     arguments = (type_of(chk, argument) for argument in expr.args)
     return not any(holds(argument) for argument in arguments if argument is not None)

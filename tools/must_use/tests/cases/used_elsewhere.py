@@ -147,7 +147,7 @@ def never_fails(result: Result[int, Never]) -> object:
             return value
 
 
-def never_succeeds(result: Result[Never, str]) -> str:
+def never_succeeds(result: Result[Never, str]) -> object:
     match result:
         case Failure(error) | Success(error):
             return error
