@@ -17,6 +17,14 @@ NOT_SAVING = """
 def save() -> int:
     return 1
 """
+RAILS = """
+from typing import TypeVar
+
+T = TypeVar("T")
+
+def railway(function: T) -> T:
+    return function
+"""
 CALLING = "from saving import save\n\nsave()\n"
 IN_A_FUNCTION = "from saving import save\n\ndef main() -> None:\n    save()\n"
 UNUSED = {("calling.py", 3, "unused-result")}
@@ -72,6 +80,7 @@ class TestCache:
     def test_a_change_of_the_settings_checks_unchanged_files_again(self, project: Project) -> None:
         project.write(saving=SAVING, calling=CALLING)
         assert project.mypy() == UNUSED
+        project.write(other="class Outcome: ...\n")
         project.configure('[tool.returns_must_use]\nresult-types = ["other.Outcome"]')
         assert project.mypy() == set()
         project.configure()
@@ -153,8 +162,7 @@ class TestSettings:
             '[tool.returns_must_use]\nresult-types = ["facade.Outcome"]\nrailway-decorators = ["facade.railway"]'
         )
         project.write(
-            rails="from collections.abc import Callable\nfrom typing import TypeVar\n\nT = TypeVar('T')\n\n"
-            "def railway(function: T) -> T:\n    return function\n",
+            rails=RAILS,
             facade="from rails import railway as railway\nfrom returns.result import Result\n\n"
             "Outcome = Result[int, str]\n",
             saving=SAVING,
@@ -171,7 +179,7 @@ class TestSettings:
         (project.root / "tests" / "deep").mkdir(parents=True)
         unwrapping = "from saving import save\n\nprint(save().unwrap())\nsave()\n"
         (project.root / "tests" / "deep" / "test_it.py").write_text(unwrapping)
-        project.write(saving=SAVING, calling=unwrapping, conftest=unwrapping)
+        project.write(saving=SAVING, calling=unwrapping, conftest=unwrapping, rails=RAILS)
         assert project.mypy() == {
             ("calling.py", 3, "unwrap-outside-railway"),
             ("calling.py", 4, "unused-result"),
@@ -181,14 +189,14 @@ class TestSettings:
 
     @pytest.mark.parametrize("name", ["mypy.ini", "setup.cfg"])
     def test_with_mypy_configured_in_another_file(self, project: Project, name: str) -> None:
-        (project.root / "pyproject.toml").write_text('[tool.returns_must_use]\nrailway-decorators = ["a.railway"]\n')
+        (project.root / "pyproject.toml").write_text('[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]\n')
         (project.root / name).write_text("[mypy]\nplugins = returns_must_use\n")
-        project.write(saving=SAVING, calling="from saving import save\n\nprint(save().unwrap())\n")
+        project.write(saving=SAVING, rails=RAILS, calling="from saving import save\n\nprint(save().unwrap())\n")
         assert project.mypy() == {("calling.py", 3, "unwrap-outside-railway")}
 
     def test_found_from_a_folder_below(self, project: Project, tmp_path: Path) -> None:
         project.configure('[tool.returns_must_use]\nresult-types = ["other.Outcome"]')
-        project.write(saving=SAVING, calling=CALLING)
+        project.write(saving=SAVING, calling=CALLING, other="class Outcome: ...\n")
         below = tmp_path / "below"
         below.mkdir()
         project.root = below

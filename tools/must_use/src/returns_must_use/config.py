@@ -119,8 +119,8 @@ def _invalid(path: str, problem: str) -> CompileError:
 # Names in the settings that nothing has
 
 
-def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Options) -> CompileError | None:
-    """The error to stop mypy with if a configured class or decorator does not exist.
+def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Options) -> str | None:
+    """What to stop mypy with if a configured class or decorator does not exist.
 
     A misspelt name would switch the plugin off without a word. The defaults may be missing: not everyone uses returns.
     """
@@ -136,7 +136,7 @@ def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Opti
         for name in names:
             problem = finder.problem(name)
             if problem:
-                return _invalid(config.path, f"names {name!r} in {setting!r}, but {problem}")
+                return f"[tool.{TABLE}] names {name!r} in {setting!r}, but {problem}"
     return None
 
 

@@ -38,8 +38,10 @@ def attribute_probe(number: complex, beside: Context) -> Statement:
     """A probe that costs mypy little."""
     literal = nodes.ComplexExpr(number)
     attribute = nodes.MemberExpr(literal, _ATTRIBUTE)
-    call = nodes.CallExpr(literal, [], [], [], analyzed=attribute)
-    return _placed(beside, literal, attribute, call)
+    # The daemon forgets what calls have been analyzed to be. Then the probe is a call of a method.
+    method = nodes.MemberExpr(literal, _METHOD)
+    call = nodes.CallExpr(method, [], [], [], analyzed=attribute)
+    return _placed(beside, literal, attribute, method, call)
 
 
 def method_probe(number: complex, beside: Context) -> Statement:
