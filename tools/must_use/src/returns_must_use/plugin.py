@@ -6,7 +6,6 @@ function that mypy is checking at that moment, which keeps mypy's cache, its dae
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -49,12 +48,6 @@ from returns_must_use.versions import check_version
 _FIRST_PROBE = 0x6D757374_75736500  # far from any number that a program uses
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
-@dataclass(frozen=True)
-class _PreparedFile:
-    tree: list[Statement]
-    probes: list[complex]
-
-
 class MustUsePlugin(Plugin):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
@@ -62,7 +55,8 @@ class MustUsePlugin(Plugin):
         check_version(self._config)
         self._next_probe = _FIRST_PROBE
         self._probes: dict[complex | None, Batch | nodes.MatchStmt] = {}
-        self._files: dict[str, _PreparedFile] = {}
+        self._files: dict[str, list[complex]] = {}  # with probes, and which
+        self._parsed: dict[str, MypyFile] = {}  # since the last time that probes were added
         self._known_modules = 0
         self._judge: Judge | None = None
         self._problem: str | None = None
@@ -80,7 +74,8 @@ class MustUsePlugin(Plugin):
 
     @override
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
-        """mypy has parsed a file. What it imports may not be parsed yet."""
+        """mypy has parsed a file, perhaps anew. What it imports may not be parsed yet."""
+        self._parsed[file.fullname] = file
         self._known_modules = -1
         return []
 
@@ -123,18 +118,21 @@ class MustUsePlugin(Plugin):
 
     def _prepare(self, modules: dict[str, MypyFile]) -> None:
         self._judge = None  # it remembers what mypy knew of the modules before
-        new = [file for file in modules.values() if self._is_checked(file) and not self._is_prepared(file)]
+        # The daemon shows a file that has changed under its old module until it has analyzed it.
+        now = modules | self._parsed
+        new = [
+            file
+            for name, file in now.items()
+            if (name in self._parsed or name not in self._files) and self._is_checked(file)
+        ]
+        self._parsed.clear()
         if not new:
             return
         self._problem = missing_names(self._config, modules, self.options)
-        relevant = Relevance(modules, self._config.result_types)
+        relevant = Relevance(now, self._config.result_types)
         for file in new:
             if file in relevant:
                 self._add_probes(file)
-
-    def _is_prepared(self, file: MypyFile) -> bool:
-        known = self._files.get(file.fullname)
-        return known is not None and known.tree is file.defs
 
     def _is_checked(self, file: MypyFile) -> bool:
         """Stubs have no statements that compute, mypy is silent about libraries, and mypyc would compile the probes."""
@@ -146,8 +144,7 @@ class MustUsePlugin(Plugin):
         return not self.options.no_silence_site_packages and not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts)
 
     def _add_probes(self, file: MypyFile) -> None:
-        known = self._files.get(file.fullname)
-        for number in known.probes if known else ():
+        for number in self._files.pop(file.fullname, ()):
             del self._probes[number]
         findings = scan(file)
         numbers: list[complex] = []
@@ -161,7 +158,7 @@ class MustUsePlugin(Plugin):
         for stmt in findings.matches:
             numbers.append(self._new_probe(stmt))
             add_last_case(stmt, method_probe(numbers[-1], stmt.subject))
-        self._files[file.fullname] = _PreparedFile(file.defs, numbers)
+        self._files[file.fullname] = numbers
 
     def _new_probe(self, purpose: Batch | nodes.MatchStmt) -> complex:
         number = complex(0, self._next_probe)
