@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 
+from agents.files import attachment_marker
 from agents.history import MISSING_RESULT
-from agents.prompt import attachment_marker
 from agents.system_prompt import system_prompt_hash
 from agents.turn.accounting import Account
 from agents.turn.conversation import Conversation

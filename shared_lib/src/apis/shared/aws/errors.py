@@ -103,7 +103,7 @@ def _by_code(code: str, error: ClientError, lost: ErrorDetail) -> ErrorDetail:  
         return LOST_CONDITION.caused_by(error)
     if code in _THROTTLED:
         return service_unavailable(error)
-    if code in _TOO_LARGE or _TOO_LARGE_TEXT.search(str(error)):
+    if code in _TOO_LARGE or status == 413 or _TOO_LARGE_TEXT.search(str(error)):
         return bad_request(_TOO_LARGE_MESSAGE).caused_by(error)
     if code in _NO_OBJECT or (code == "404" and error.operation_name == "HeadObject"):
         return not_found("The stored object does not exist.").caused_by(error)
