@@ -88,7 +88,10 @@ async def test_bedrock_with_reasoning_and_a_tool(provider: ModelServer) -> None:
         ("content_block_stop", {"contentBlockIndex": 0}),
         ("message_stop", {"stopReason": "end_turn"}),
     ]
-    assert [call.usage for call in summary(items).calls] == [tokens(20, 7, 27), tokens(10, 5, 15, cache_read_input_tokens=0)]
+    assert [call.usage for call in summary(items).calls] == [
+        tokens(20, 7, 27),
+        tokens(10, 5, 15, cache_read_input_tokens=0),
+    ]
     # The model that wrote the reasoning needs it back within the turn.
     sent = provider.calls[1]["messages"]
     assert sent[1]["content"][0] == {"reasoningContent": {"reasoningText": {"text": "Think", "signature": "sig=="}}}
