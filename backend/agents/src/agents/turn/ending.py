@@ -5,8 +5,8 @@ import logging
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any
 
+from agents.files import attachment_marker
 from agents.history import MISSING_RESULT
-from agents.prompt import attachment_marker
 from agents.system_prompt import system_prompt_hash
 from agents.turn.accounting import Account
 from agents.turn.conversation import Conversation

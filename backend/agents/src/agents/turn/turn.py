@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from agents.events import StreamEvent, TurnSummary
+from agents.files import check_readable
 from agents.prompt import build_prompt
 from agents.run import AgentRun, AgentSpec, build_agent
 from agents.turn.accounting import Account
@@ -80,6 +81,7 @@ class Turn:
     @railway
     async def _build(self) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
         plan = self._account.plan
+        check_readable(plan.files, plan.config.provider).unwrap()
         prompt = build_prompt(self._request.message, plan.files)
         spec = AgentSpec(
             session_id=self._request.session_id,
