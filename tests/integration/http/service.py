@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from apis.shared.errors import ErrorDetail, not_found
-from apis.shared.http import ResultRouter, create_service
+from apis.shared.http import EventStream, ResultRouter, create_service
 from apis.shared.lifecycle import background
 from apis.shared.result import Failure, Result, Success, best_effort
 
@@ -21,6 +23,32 @@ async def _later() -> None:
     await best_effort(_telemetry(), reason="Nobody waits for this.", default=None)
 
 
+@dataclass(frozen=True)
+class Tick:
+    n: int
+    event: str = "tick"
+
+    def payload(self) -> dict[str, object]:
+        return {"n": self.n}
+
+
+async def _ticks() -> AsyncIterator[Result[Tick, ErrorDetail]]:
+    for n in (1, 2):
+        await asyncio.sleep(0.01)
+        yield Success(Tick(n))
+
+
+@router.get("/stream")
+async def stream() -> Result[EventStream, ErrorDetail]:
+    return Success(EventStream(_ticks(), session_id="s1"))
+
+
+@router.get("/long")
+async def long() -> Result[str, ErrorDetail]:
+    return Success("x" * 5000)
+
+
+@router.head("/health")
 @router.get("/health")
 async def health() -> Result[str, ErrorDetail]:
     return Success("healthy")
@@ -43,6 +71,9 @@ app = create_service(
     routers=[router],
     origins=[],
     max_body_bytes=10,
-    open_routes={("GET", "/health"), ("GET", "/suppressing")},
+    compress=True,
+    open_routes={
+        (method, path) for method in ("GET", "HEAD") for path in ("/health", "/stream", "/long", "/suppressing")
+    },
 )
 logger.warning("at the start")

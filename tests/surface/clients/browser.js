@@ -21,16 +21,17 @@ try {
   page.on("console", (message) => message.type() === "error" && problems.push(message.text()));
   page.on("pageerror", (error) => problems.push(String(error)));
   await page.goto(url);
-  await page.getByText("/invocations").or(page.getByText("List my sessions")).first().waitFor();
+  const operation = page.getByText("/invocations").or(page.getByText("List my sessions"));
+  await operation.filter({ visible: true }).first().waitFor();
 
   let answer;
   if (action === "try") {
-    const operation = page.locator("#operations-Chat-invocations_invocations_post");
-    await operation.locator(".opblock-summary").click();
-    await operation.getByRole("button", { name: "Try it out" }).click();
-    const body = await operation.locator("textarea.body-param__text").inputValue();
-    await operation.getByRole("button", { name: "Execute" }).click();
-    const live = operation.locator(".live-responses-table .response");
+    const block = page.locator("#operations-Chat-invocations_invocations_post");
+    await block.locator(".opblock-summary").click();
+    await block.getByRole("button", { name: "Try it out" }).click();
+    const body = await block.locator("textarea.body-param__text").inputValue();
+    await block.getByRole("button", { name: "Execute" }).click();
+    const live = block.locator(".live-responses-table .response");
     await live.locator(".response-col_status").waitFor({ timeout: 60_000 });
     answer = { body, status: await live.locator(".response-col_status").innerText(), text: await live.innerText() };
   }

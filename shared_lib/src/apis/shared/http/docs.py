@@ -1,5 +1,7 @@
 """`/openapi.json`, and the pages `/docs` and `/redoc` that show it: all they load comes from this service."""
 
+import asyncio
+import functools
 import importlib.util
 import json
 import uuid
@@ -15,6 +17,10 @@ FRESH_ID = "2f6c1c1e-5b0e-4a54-9f0a-0d6f8f2b7c11"
 example would own the session and everybody else would not find it."""
 
 _DOCUMENT, _ASSETS = "/openapi.json", "/docs/assets"
+_REDOC = "redoc.standalone.js"
+# The one thing that the packaged scripts would fetch from elsewhere, and an empty picture in its place.
+_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg"
+_NO_LOGO = "data:image/svg+xml,%3Csvg xmlns=%22http://www.w3.org/2000/svg%22/%3E"
 _POLICY = "; ".join(
     (
         "default-src 'none'",
@@ -62,13 +68,17 @@ def add_docs(app: FastAPI) -> None:
         page = get_redoc_html(
             openapi_url=root + _DOCUMENT,
             title=app.title,
-            redoc_js_url=f"{root}{_ASSETS}/redoc.standalone.js",
+            redoc_js_url=f"{root}{_ASSETS}/{_REDOC}",
             redoc_favicon_url=f"{root}{_ASSETS}/favicon.png",
             with_google_fonts=False,
         )
         return _closed(page)
 
+    async def redoc_script(_: Request) -> Response:
+        return Response(await asyncio.to_thread(_redoc_script), media_type="text/javascript")
+
     app.add_route(_DOCUMENT, document, include_in_schema=False)
+    app.add_route(f"{_ASSETS}/{_REDOC}", redoc_script, include_in_schema=False)
     app.mount(_ASSETS, StaticFiles(directory=_assets()))
     app.add_route("/docs", docs, include_in_schema=False)
     app.add_route("/redoc", redoc, include_in_schema=False)
@@ -78,6 +88,11 @@ def _closed(page: HTMLResponse) -> HTMLResponse:
     """The page, allowed to load and to call nothing but this service."""
     page.headers["Content-Security-Policy"] = _POLICY
     return page
+
+
+@functools.cache
+def _redoc_script() -> str:
+    return (_assets() / _REDOC).read_text(encoding="utf-8").replace(_LOGO, _NO_LOGO)
 
 
 def _assets() -> Path:

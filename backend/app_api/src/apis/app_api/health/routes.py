@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from apis.shared.errors import ErrorDetail
@@ -9,9 +9,11 @@ from apis.shared.result import Result, Success, suppression_counts
 
 
 class Health(BaseModel):
-    status: Literal["healthy"] = "healthy"
-    service: Literal["agent-core"] = "agent-core"
-    version: Literal["2.0.0"] = "2.0.0"
+    """The process answers."""
+
+    status: Annotated[Literal["healthy"], Field(description="Always the same word.")] = "healthy"
+    service: Annotated[Literal["agent-core"], Field(description="Name of the service.")] = "agent-core"
+    version: Annotated[Literal["2.0.0"], Field(description="Version of the API.")] = "2.0.0"
 
 
 SUPPRESSED = {

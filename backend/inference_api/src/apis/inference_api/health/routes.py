@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
 
@@ -11,7 +11,9 @@ from apis.shared.result import Result, Success, suppression_counts
 
 
 class Ping(BaseModel):
-    status: Literal["healthy"] = "healthy"
+    """The process answers."""
+
+    status: Annotated[Literal["healthy"], Field(description="Always the same word.")] = "healthy"
 
 
 SUPPRESSED = {
