@@ -1,6 +1,7 @@
 """A scripted model provider: OpenAI chat completions, Bedrock ConverseStream and Gemini over real HTTP.
 
-Each request takes the next scripted reply, or `DEFAULT_REPLY` when none is left, and is recorded. In a test:
+Each request takes the next scripted reply, or `DEFAULT_REPLY` when none is left, and is recorded. One that the real
+provider would refuse is refused (`model_rules`). In a test:
 
     async with ModelServer().running() as server:
         server.script(answer("Hel", "lo"), refusal(429, retry_after=7))
@@ -35,6 +36,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+from tests.support.model_rules import illegality, refused
 
 type Reply = dict[str, Any]
 type Step = dict[str, Any]
@@ -97,6 +100,8 @@ class ModelServer:
     url: str = ""
     otherwise: Callable[[Any], Reply] = lambda _: DEFAULT_REPLY
     requests: list[Request] = field(default_factory=list)
+    violations: list[str] = field(default_factory=list)
+    """Why requests were refused. A server that has run to its end with any fails the test."""
     _script: deque[Reply] = field(default_factory=deque)
     _connections: int = 0
 
@@ -131,6 +136,7 @@ class ModelServer:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+        assert not self.violations, self.violations
 
     @contextmanager
     def running_in_a_thread(self) -> Iterator["ModelServer"]:
@@ -151,6 +157,7 @@ class ModelServer:
             loop.call_soon_threadsafe(stop.set)
             thread.join()
             loop.close()
+        assert not self.violations, self.violations
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive as long as replies are complete."""
@@ -176,6 +183,10 @@ class ModelServer:
                 self.reset()
                 return await _send(writer, {"status": 200, "body": {}})
         self.requests.append(request)
+        wrong = illegality(_provider(request.path), request.body)
+        if wrong is not None:
+            self.violations.append(wrong)
+            return await _send(writer, refused(_provider(request.path), wrong))
         reply = self._script.popleft() if self._script else self.otherwise(request.body)
         if "steps" not in reply:
             return await _send(writer, reply)

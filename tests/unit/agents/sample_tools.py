@@ -39,3 +39,8 @@ def waiting(name: str) -> str:
     started.append(name)
     release.wait(10)
     return name
+
+
+def halved() -> str:
+    """Answer with half a character."""
+    return "Nice \udcaf day"

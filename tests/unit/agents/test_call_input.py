@@ -12,7 +12,7 @@ CACHING = ModelConfig(model_id=BEDROCK_CLAUDE)
 
 
 def prepared(messages: list[Any], config: ModelConfig = CACHING, memory_context: str | None = None) -> list[Any]:
-    return for_model_call(copy.deepcopy(messages), config=config, memory_context=memory_context)
+    return for_model_call(copy.deepcopy(messages), config=config, memory_context=memory_context).messages
 
 
 def markers(messages: list[Any]) -> list[tuple[int, int]]:

@@ -2,7 +2,8 @@ import base64
 
 import pytest
 
-from agents.prompt import AttachedFile, attachment_marker, build_prompt, decode_files
+from agents.files import attachment_marker
+from agents.prompt import AttachedFile, build_prompt, decode_files
 from agents.turn.request import InlineFile
 from apis.shared.errors import ErrorCode
 

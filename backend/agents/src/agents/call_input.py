@@ -1,22 +1,33 @@
 """What one model call is given: a private copy of the conversation, made ready. Nothing of it is stored."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from agents.config import ModelConfig
 from agents.history import is_tool_result, window
+from agents.legal import SentFile, legalised
 
 _CACHING_MODELS = ("anthropic.claude", "amazon.nova")
 
 
-def for_model_call(messages: list[Any], *, config: ModelConfig, memory_context: str | None) -> list[Any]:
+@dataclass(frozen=True, slots=True)
+class CallInput:
+    """`files` are those in the messages, for an error that is about one of them."""
+
+    messages: list[Any]
+    files: Sequence[SentFile]
+
+
+def for_model_call(messages: list[Any], *, config: ModelConfig, memory_context: str | None) -> CallInput:
     """`messages` is the framework's private copy for this call."""
-    messages = window(messages)
+    shown = window(messages)
     if memory_context is not None:
-        _add_context(messages, memory_context)
-    messages = _alternate(messages)
+        _add_context(shown, memory_context)
+    sent, files = legalised(shown, config.provider)
     if supports_cache_marker(config):
-        _add_cache_marker(messages)
-    return messages
+        _add_cache_marker(sent)
+    return CallInput(sent, files)
 
 
 def supports_cache_marker(config: ModelConfig) -> bool:
@@ -32,21 +43,8 @@ def _add_context(messages: list[Any], memory_context: str) -> None:
             return
 
 
-def _alternate(messages: list[Any]) -> list[Any]:
-    """Two messages of one role in a row become one: a conversation that lost its ending would be refused for ever."""
-    merged: list[Any] = []
-    for message in messages:
-        if merged and merged[-1]["role"] == message["role"]:
-            merged[-1] = {**merged[-1], "content": [*merged[-1]["content"], *message["content"]]}
-        else:
-            merged.append(message)
-    return merged
-
-
 def _add_cache_marker(messages: list[Any]) -> None:
     """Exactly one, at the end of the last assistant message."""
     assistants = [message for message in messages if message["role"] == "assistant"]
-    for message in messages:
-        message["content"] = [block for block in message["content"] if "cachePoint" not in block]
-    if assistants and assistants[-1]["content"]:
+    if assistants:
         assistants[-1]["content"].append({"cachePoint": {"type": "default"}})

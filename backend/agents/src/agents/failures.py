@@ -5,6 +5,8 @@ operator needs is the kind, status and code of the error. The sentences use word
 picks its advice.
 """
 
+import re
+
 from apis.shared.errors import ErrorCode, ErrorDetail, service_unavailable, timed_out
 
 READ_TIMEOUT_SECONDS = 120.0
@@ -28,6 +30,36 @@ TOO_LONG = _model_error("The conversation is too long for the model. Please shor
 CUT = _model_error(
     "The answer was cut at the token limit. Please shorten the conversation or ask for a shorter answer."
 )
+STOPPED = _model_error(
+    "The model stopped before its answer was complete. Please send your message again.", recoverable=True
+)
+MALFORMED = _model_error(
+    "The model asked for a tool in a way that cannot be read. Please send your message again.", recoverable=True
+)
+FILTERED = _model_error("The answer was stopped by the content filter of the model's provider.")
+REFUSED_BY_FILTER = _model_error("The message was refused by the content filter of the model's provider.")
+FILE_REFUSED = _model_error("The model cannot read one of the files of this conversation.")
+LIMIT_REACHED = ErrorDetail(
+    code=ErrorCode.AGENT_ERROR,
+    message="The limit of model calls for one message was reached, so the answer was stopped before it was complete.",
+).with_recovery(recoverable=False)
+
+# What servers say when a conversation is longer than their model can read, whatever status they say it with.
+_OVERFLOW = re.compile(
+    r"exceed_context_size|context_length_exceeded|context_window_exceeded|context size has been exceeded"
+    r"|exceeds? (?:the|your|this model's)?\s*(?:available |maximum )?context|exceeds? context limit"
+    r"|(?:prompt|input|request) is too long|prompt too long|maximum context length|context (?:length|window)"
+    r"|maximum prompt length|too many (?:input |prompt |total )?tokens|too many total text bytes|max_model_len"
+    r"|exceeds the maximum number of (?:input )?tokens|exceed(?:s|ed)?(?: customer)? model maximum"
+    r"|reduce the length of (?:the|your) (?:messages|prompt|input)|longer than the (?:model's )?context"
+)
+_THROTTLED = re.compile(r"rate.limit|too many requests")
+_FILE = re.compile(
+    r"image|picture|vision|multimodal|document|\bpdf\b|\bfiles?\b|attachment|media.?type|mime|inline_?data"
+)
+_IMAGE = re.compile(r"image|picture|vision")
+_DOCUMENT = re.compile(r"document|\bpdf\b|\bfiles?\b")
+_PLACE = re.compile(r"messages\.(\d+)\.content\.(\d+)")
 
 
 def throttled(retry_after: int | None = None) -> ErrorDetail:
@@ -48,14 +80,28 @@ def refused(status: int, text: str, retry_after: int | None = None) -> ErrorDeta
             return TOO_LONG
         case 429:
             return throttled(retry_after)
+        case _ if _THROTTLED.search(lowered):
+            return throttled(retry_after)
+        case _ if _OVERFLOW.search(lowered):
+            return TOO_LONG
         case _ if status >= 500:
             return service_unavailable()
         case _ if "cach" in lowered:
             return NO_CACHING
         case _ if "model" in lowered and ("not found" in lowered or "does not exist" in lowered):
             return UNKNOWN_MODEL
+        case _ if _FILE.search(lowered):
+            return _file_refused(lowered)
         case _:
             return UNSUPPORTED
+
+
+def _file_refused(lowered: str) -> ErrorDetail:
+    """With what the provider says about which file it is."""
+    place = _PLACE.search(lowered)
+    image, document = bool(_IMAGE.search(lowered)), bool(_DOCUMENT.search(lowered))
+    kind = "image" if image and not document else "document" if document and not image else ""
+    return FILE_REFUSED.caused_by(None, file_kind=kind, file_place=".".join(place.groups()) if place else "")
 
 
 def described(exception: BaseException, error: ErrorDetail) -> ErrorDetail:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from agents.files import without_refused
 from apis.shared.sessions.models import ContentBlock, Message
 
 WINDOW = 40
@@ -13,13 +14,18 @@ _LEFT_OUT = {"cachePoint", "reasoningContent"}
 
 
 def model_history(stored: Sequence[Message], *, removed: int = 0) -> list[Message]:
-    """Stored messages, oldest first, as model input: repaired, and at most the last 40.
+    """Stored messages, oldest first, as the model's memory: at most the last 40.
 
-    Cache markers are left out, and reasoning, which only the model that wrote it would take back. A tool result
-    without its use is dropped, a tool use without result gets an error result. `removed` is how many messages an
-    earlier version of the system had trimmed from the front.
+    Cache markers are left out, reasoning, which only the model that wrote it would take back, and files that a model
+    has refused. `removed` is how many messages an earlier version of the system had trimmed from the front. Whether the
+    rest may be sent as it is, is decided before each call.
     """
-    return window(_paired([_plain(message) for message in stored[removed:]]))
+    messages = [_plain(message) for message in without_refused(stored)[removed:]]
+    unanswered = tool_use_ids(messages[-1]) if messages else []
+    if unanswered:
+        # The framework would otherwise answer them itself, in a message that would be stored.
+        messages.append({"role": "user", "content": error_results(unanswered, MISSING_RESULT)})
+    return window(messages)
 
 
 def window[M: Mapping[str, Any]](messages: list[M]) -> list[M]:
@@ -80,27 +86,3 @@ def drop_oldest(messages: list[Any], count: int = 2) -> bool:
 def _plain(message: Message) -> Message:
     content = [block for block in message["content"] if not _LEFT_OUT & block.keys()]
     return {"role": message["role"], "content": content or [{"text": NOTHING_SAID}]}
-
-
-def _paired(messages: list[Message]) -> list[Message]:
-    """Every tool use directly followed by its result, and no result without its use."""
-    paired: list[Message] = []
-    open_uses: list[str] = []
-    for message in messages:
-        results = {block["toolResult"]["toolUseId"] for block in message["content"] if "toolResult" in block}
-        content = [
-            block
-            for block in message["content"]
-            if "toolResult" not in block or block["toolResult"]["toolUseId"] in open_uses
-        ]
-        missing = error_results([one for one in open_uses if one not in results], MISSING_RESULT)
-        if missing and message["role"] == "user" and results:
-            content = [*content, *missing]
-        elif missing:
-            paired.append({"role": "user", "content": missing})
-        if content:
-            paired.append({"role": message["role"], "content": content})
-        open_uses = tool_use_ids(message)
-    if open_uses:
-        paired.append({"role": "user", "content": error_results(open_uses, MISSING_RESULT)})
-    return paired

@@ -2,7 +2,7 @@
 
 One `Pipeline` serves one run. It is fed with the framework's event dictionaries in order and answers the wire events
 that follow. It owns the block indices: integers from 0 for each message, unique, the provider's where it gives
-usable ones. A block that only reasons consumes an index and shows none.
+usable ones. A block that only reasons consumes an index and shows none. `stop_reason` is how the latest call ended.
 """
 
 import time
@@ -70,6 +70,7 @@ class Pipeline:
         self._call = _Call(started=clock())
         self._asked: list[str] = []
         self.calls: list[CallRecord] = []
+        self.stop_reason: str | None = None
         self.first_delta: float | None = None
 
     @property
@@ -98,7 +99,8 @@ class Pipeline:
                 case "messageStop":
                     yield from self._close_all()
                     self._call.ended = self._clock()
-                    yield MessageStop(data.get("stopReason") or "end_turn")
+                    self.stop_reason = data.get("stopReason") or "end_turn"
+                    yield MessageStop(self.stop_reason)
                 case "metadata" | "modelMetadataEvent":
                     yield self._metadata(data)
 

@@ -2,21 +2,18 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from agents.files import DOCUMENT_FORMATS, attachment_marker
+from agents.legal import UnusedNames, document_name
 from apis.shared.errors import ErrorDetail, validation_error
-from apis.shared.result import ErrorTable, Failure, Result, attempt, collect
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect
 from apis.shared.sessions.models import ContentBlock
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".gif", ".webp")
 _IMAGE_FORMATS = (("png", "png"), ("jpeg", "jpeg"), ("jpg", "jpeg"), ("gif", "gif"), ("webp", "webp"))
-_DOCUMENT_FORMATS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
-_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9\s\-()\[\]]")
-_BREAKS_MARKER = re.compile(r"\]|, ")
-_BLANKS = re.compile(r"\s+")
 
 
 class EncodedFile(Protocol):
@@ -38,29 +35,24 @@ class AttachedFile:
 
 
 def decode_files(files: Sequence[EncodedFile]) -> Result[list[AttachedFile], ErrorDetail]:
-    """`validation_error` naming the file for base64 that is not strict, and for what is neither image nor document."""
+    """`validation_error` naming the file for base64 that is not strict, for what is neither image nor document, and for
+    what is empty."""
     return collect(_decode(file) for file in files)
 
 
 def build_prompt(message: str, files: Sequence[AttachedFile]) -> list[ContentBlock]:
     """The text with the attachment marker that clients parse, then one block per file in order."""
     blocks: list[ContentBlock] = [{"text": message + attachment_marker([file.filename for file in files])}]
-    names: set[str] = set()
+    names = UnusedNames()
     for file in files:
         image = _image_format(file.filename, file.content_type)
         if image is not None:
             blocks.append({"image": {"format": image, "source": {"bytes": file.data}}})
         else:
-            name = _unused(_document_name(file.filename), names)
-            names.add(name)
+            name = names.take(document_name(file.filename))
             document = {"format": _document_format(file.filename), "name": name, "source": {"bytes": file.data}}
             blocks.append({"document": document})
     return blocks
-
-
-def attachment_marker(names: Sequence[str]) -> str:
-    """What would end the list or a name in it for a client that parses it is replaced."""
-    return f"\n\n[Attached files: {', '.join(_BREAKS_MARKER.sub('_', name) for name in names)}]" if names else ""
 
 
 def _decode(file: EncodedFile) -> Result[AttachedFile, ErrorDetail]:
@@ -70,9 +62,15 @@ def _decode(file: EncodedFile) -> Result[AttachedFile, ErrorDetail]:
             validation_error(f"The file {file.filename} is neither an image nor a document.", field="body.files")
         )
     errors = ErrorTable.of((binascii.Error, lambda _: unreadable), (ValueError, lambda _: unreadable))
-    return attempt(_strict_base64, file.data, errors=errors).map(
-        lambda data: AttachedFile(file.filename, file.content_type, data)
-    )
+    decoded = attempt(_strict_base64, file.data, errors=errors)
+    return decoded.map(lambda data: AttachedFile(file.filename, file.content_type, data)).bind(not_empty)
+
+
+def not_empty(file: AttachedFile) -> Result[AttachedFile, ErrorDetail]:
+    """No model takes a file of no bytes, and a conversation that holds one would be refused for ever."""
+    if file.data:
+        return Success(file)
+    return Failure(validation_error(f"The file {file.filename} is empty.", field="body.files"))
 
 
 def _strict_base64(text: str) -> bytes:
@@ -88,18 +86,4 @@ def _image_format(filename: str, content_type: str) -> str | None:
 
 def _document_format(filename: str) -> str | None:
     suffix = filename.lower().rpartition(".")[2] if "." in filename else ""
-    return suffix if suffix in _DOCUMENT_FORMATS else None
-
-
-def _document_name(filename: str) -> str:
-    return _BLANKS.sub(" ", _NOT_IN_A_NAME.sub("_", filename)).strip() or "document"
-
-
-def _unused(name: str, taken: set[str]) -> str:
-    """The model service refuses two documents of one name."""
-    number = 2
-    candidate = name
-    while candidate in taken:
-        candidate = f"{name} ({number})"
-        number += 1
-    return candidate
+    return suffix if suffix in DOCUMENT_FORMATS else None

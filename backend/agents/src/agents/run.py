@@ -3,22 +3,26 @@
 import asyncio
 import logging
 import traceback
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
 from agents.call_input import for_model_call
+from agents.characters import whole
 from agents.config import ModelConfig
 from agents.events import CallRecord, StreamEvent, TurnSummary
-from agents.failures import RunHalted
+from agents.failures import FILE_REFUSED, LIMIT_REACHED, UNSUPPORTED, RunHalted
+from agents.files import named_files, refused_files, too_large
 from agents.history import drop_oldest, model_history, replace_latest_tool_result
+from agents.legal import SentFile
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
+from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
 from agents.tools.registry import load_tools
 from agents.tools.selection import ToolSelection
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt_stream, railway
 from apis.shared.sessions.models import ContentBlock, Message
 from apis.shared.settings import ModelSettings, settings
@@ -30,7 +34,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-EMPTY_ANSWER = "(The model gave no answer.)"
+__all__ = ["EMPTY_ANSWER", "TOOL_FAILED", "AgentRun", "AgentSpec", "MessageSink", "Progress", "build_agent"]
+
 TOOL_FAILED = "Error: the tool failed."
 
 
@@ -93,6 +98,8 @@ class AgentRun:
         self._spec = spec
         self._sink = sink
         self._errors = model.errors
+        self._sent: Sequence[SentFile] = ()
+        self._attached: Sequence[str] = ()
         self._agent = self._make(model)
 
     async def stream(
@@ -121,11 +128,28 @@ class AgentRun:
         prompt: Sequence[ContentBlock],
         queue: "asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None]",
     ) -> None:
+        self._attached = [file.name for file in named_files({"content": prompt})]
         async for item in attempt_stream(self._events, prompt, errors=self._errors):
-            queue.put_nowait(item)
-            if isinstance(item, Failure):
-                return
-        queue.put_nowait(Success(TurnSummary(tuple(self.progress.calls))))
+            match item:
+                case Failure(error):
+                    queue.put_nowait(Failure(self._told(error)))
+                    return
+                case _:
+                    queue.put_nowait(item)
+        end = FAILED_ENDS.get(self._pipeline.stop_reason or "")
+        queue.put_nowait(Success(TurnSummary(tuple(self.progress.calls))) if end is None else Failure(end))
+
+    def _told(self, error: ErrorDetail) -> ErrorDetail:
+        """A refusal of files, with their names: what the refusal itself says is for the provider's eyes."""
+        if error == FILE_REFUSED:
+            names = _refused_names(self._sent, error.context) or self._attached
+        elif error == UNSUPPORTED:
+            # It does not say what it does not support. The files that came with the message are the most likely, and
+            # a conversation that went on with them might be refused for ever.
+            names = self._attached
+        else:
+            return error
+        return refused_files(names).caused_by(error.cause, **error.context) if names else error
 
     async def _events(self, prompt: Sequence[ContentBlock]) -> AsyncIterator[StreamEvent]:
         events: AsyncIterator[Any] = self._agent.stream_async(list(prompt))  # type: ignore[arg-type]  # our block type is open
@@ -153,37 +177,52 @@ class AgentRun:
             load_tools_from_directory=False,
         )
         agent.hooks.add_callback(MessageAddedEvent, self._store)
-        agent.hooks.add_callback(AfterToolCallEvent, _describe_failure)
+        agent.hooks.add_callback(AfterToolCallEvent, _after_tool)
         agent.add_middleware(InvokeModelStage.Input, self._model_input)
         return agent
 
     async def _store(self, event: "MessageAddedEvent") -> None:
         content: list[Any] = [block for block in event.message["content"] if block.get("text", "x").strip()]
-        if not content:
-            content = [{"text": EMPTY_ANSWER}]
-            event.message["content"] = content
+        # What is stored is also what later calls of this turn, and the tools, are given.
+        event.message["content"] = content = whole(content) or [{"text": EMPTY_ANSWER}]
         message: Message = {"role": event.message["role"], "content": content}
         match await self._sink.append(message):
+            case Failure(error) if error.code is ErrorCode.BAD_REQUEST:
+                raise RunHalted(too_large(message).caused_by(error.cause, **error.context))
             case Failure(error):
                 raise RunHalted(error)
 
     async def _model_input(self, context: "InvokeModelContext") -> "InvokeModelContext":
-        messages = for_model_call(
+        if len(self.progress.calls) >= settings(ModelSettings).max_model_calls_per_turn:
+            raise RunHalted(LIMIT_REACHED)
+        call = for_model_call(
             list(context.messages), config=self._spec.config, memory_context=self._spec.memory_context
         )
-        return context.replace(messages=messages)
+        self._sent = call.files
+        return context.replace(messages=call.messages)
 
 
-async def _describe_failure(event: "AfterToolCallEvent") -> None:
+def _refused_names(sent: Sequence[SentFile], told: Mapping[str, str]) -> list[str]:
+    """The file at the place that the provider named, else all of the kind that it named."""
+    place, kind = told.get("file_place"), told.get("file_kind")
+    exact = [file.name for file in sent if f"{file.message}.{file.position}" == place]
+    return exact or [file.name for file in sent if not kind or file.kind == kind]
+
+
+async def _after_tool(event: "AfterToolCallEvent") -> None:
+    if event.exception is not None and event.selected_tool is not None:
+        _describe_failure(event, event.exception)
+    event.result = whole(event.result)
+
+
+def _describe_failure(event: "AfterToolCallEvent", exception: Exception) -> None:
     """What a tool raised is for the operator; the model learns that it failed, and which arguments were wrong."""
-    if event.exception is None or event.selected_tool is None:
-        return
-    text = _wrong_arguments(event.exception)
+    text = _wrong_arguments(exception)
     if text is None:
         text = TOOL_FAILED
         # Not its text, which may quote what a user wrote.
-        at = traceback.extract_tb(event.exception.__traceback__)[-1:]
-        raised = {"raised": type(event.exception).__qualname__, "at": [f"{f.filename}:{f.lineno}" for f in at]}
+        at = traceback.extract_tb(exception.__traceback__)[-1:]
+        raised = {"raised": type(exception).__qualname__, "at": [f"{f.filename}:{f.lineno}" for f in at]}
         logger.warning("tool failed", extra={"tool": event.tool_use["name"], **raised})
     event.result = {"toolUseId": event.tool_use["toolUseId"], "status": "error", "content": [{"text": text}]}
 

@@ -241,8 +241,10 @@ def build_conversational_error_event(
     quoted = str(error).strip()
     headline, suggestion = _TEXTS.get(code, _DEFAULT_TEXT)
     if code in {ErrorCode.MODEL_ERROR, ErrorCode.STREAM_ERROR}:
+        # Names of files stand in brackets: what a user called one says nothing of the failure.
+        said = re.sub(r"\[[^\]]*\]", "", quoted)
         for pattern, hint, advice in _MODEL_HINTS:
-            if pattern.search(quoted):
+            if pattern.search(said):
                 headline, suggestion = hint, advice
                 break
     paragraphs = [f"\u26a0\ufe0f **{headline}**"]

@@ -34,6 +34,21 @@ class Shutdown:
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
 
+    async def wait_for(self, work: asyncio.Future[Any], *, grace: float) -> bool:
+        """Wait until `work` is done; in a process that stops, at most `grace` seconds more. Whether it is done; it
+        goes on otherwise, also when this is cancelled."""
+        stopping = asyncio.Event()
+        unsubscribe = self.subscribe(stopping.set)
+        stop = asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait((work,), timeout=grace)
+            return work.done()
+        finally:
+            stop.cancel()
+            unsubscribe()
+
 
 class BackgroundTasks:
     """Work that goes on when the request that started it does not wait for it. Keeps a reference until it is done."""

@@ -197,6 +197,8 @@ class ModelSettings(Settings):
     # First pause before a throttled model call is repeated; it doubles four times.
     model_retry_delay_seconds: Annotated[int, Field(ge=0)] = 4
     warm_up_after_start: Flag = True
+    # A model that never stops asking for tools costs money with each call. The framework nests one call in the other.
+    max_model_calls_per_turn: Annotated[int, Field(ge=1, le=300)] = 50
 
 
 class ChatSettings(Settings):

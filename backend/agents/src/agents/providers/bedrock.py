@@ -4,6 +4,7 @@ import asyncio
 import copy
 import threading
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Any
 
 import boto3.session
@@ -19,13 +20,24 @@ from agents.failures import (
     DENIED,
     MAX_CONNECTIONS,
     READ_TIMEOUT_SECONDS,
+    STOPPED,
     UNKNOWN_MODEL,
     UNSUPPORTED,
-    CutStream,
     described,
     refused,
     throttled,
 )
+from agents.providers.answer import (
+    ANSWERED,
+    ASKS_FOR_TOOLS,
+    OUT_OF_TOKENS,
+    STOPPED_BY_FILTER,
+    UNREADABLE_TOOL_CALL,
+    Chunk,
+    End,
+    Ends,
+)
+from agents.providers.framework import answered
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
 from apis.shared.settings import AwsSettings, settings
@@ -76,8 +88,23 @@ ERRORS = ErrorTable.of(
 _RAISED_AGAIN = ErrorTable.of((Exception, internal_error))
 
 
+# A word that says nothing, or that nobody has heard of yet, is no end of an answer.
+ENDS: Ends = {
+    "end_turn": ANSWERED,
+    "tool_use": ASKS_FOR_TOOLS,
+    "max_tokens": OUT_OF_TOKENS,
+    "model_context_window_exceeded": OUT_OF_TOKENS,
+    "stop_sequence": End("stop_sequence"),
+    # What a guardrail says in the place of the answer is the answer.
+    "guardrail_intervened": End("guardrail_intervened"),
+    "content_filtered": STOPPED_BY_FILTER,
+    "malformed_tool_use": UNREADABLE_TOOL_CALL,
+    "malformed_model_output": End(failure=STOPPED),
+}
+
+
 class _Model(BedrockModel):
-    """Reads each stream in a thread of its own, and notices one that ends before the answer does.
+    """Reads each stream in a thread of its own.
 
     The framework reads in the event loop's default executor: that has six threads on two cores, so the seventh user
     waits; and a stream that hangs keeps its thread, and the process that wants to stop, for two minutes.
@@ -93,10 +120,17 @@ class _Model(BedrockModel):
         system_prompt_content: Any = None,
         **kwargs: Any,
     ) -> AsyncGenerator[StreamEvent]:
+        system = system_prompt_content or ([{"text": system_prompt}] if system_prompt else None)
+        given = (messages, tool_specs, system, tool_choice, kwargs.get("dynamic_trailing_blocks", 0))
+        chunks = answered(lambda: self._chunks(*given), ends=ENDS, errors=ERRORS, messages=messages)
+        async with aclosing(chunks) as regular:
+            async for chunk in regular:
+                yield chunk
+
+    async def _chunks(self, *given: Any) -> AsyncGenerator[Chunk]:
         loop = asyncio.get_running_loop()
         queue: asyncio.Queue[Result[StreamEvent | None, ErrorDetail]] = asyncio.Queue()
         stopped = threading.Event()
-        system = system_prompt_content or ([{"text": system_prompt}] if system_prompt else None)
 
         def publish(item: Result[StreamEvent | None, ErrorDetail]) -> None:
             if not stopped.is_set():
@@ -107,20 +141,15 @@ class _Model(BedrockModel):
                 publish(Success(event))
 
         def read() -> None:
-            given = (messages, tool_specs, system, tool_choice, kwargs.get("dynamic_trailing_blocks", 0), stopped)
-            publish(attempt(self._stream, publish_event, *given, errors=_RAISED_AGAIN))
+            publish(attempt(self._stream, publish_event, *given, stopped, errors=_RAISED_AGAIN))
 
         threading.Thread(target=read, name="bedrock-stream", daemon=True).start()
-        complete = False
         try:
             while (event := _value(await queue.get())) is not None:
-                complete = complete or "messageStop" in event
                 yield event
         finally:
             # The thread closes the response when it next looks, at the latest after the read time-out.
             stopped.set()
-        if not complete:
-            raise CutStream
 
 
 def _value(item: Result[StreamEvent | None, ErrorDetail]) -> StreamEvent | None:

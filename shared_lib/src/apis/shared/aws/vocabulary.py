@@ -89,7 +89,7 @@ def _by_code(code: str, refusal: Refusal, lost: ErrorDetail) -> ErrorDetail:  # 
         return LOST_CONDITION
     if code in THROTTLED or refusal.status == 429:
         return service_unavailable()
-    if code in _TOO_LARGE or _TOO_LARGE_TEXT.search(refusal.message):
+    if code in _TOO_LARGE or refusal.status == 413 or _TOO_LARGE_TEXT.search(refusal.message):
         return bad_request(_TOO_LARGE_MESSAGE)
     if code in _NO_OBJECT or (code == "404" and refusal.operation == "HeadObject"):
         return not_found("The stored object does not exist.")

@@ -18,6 +18,7 @@ from apis.shared.aws.dynamodb import (
     F,
     HashKey,
     Item,
+    Key,
     Operation,
     Put,
     Query,
@@ -31,10 +32,12 @@ from apis.shared.aws.dynamodb import (
 from apis.shared.costs.records import INDEX_PREFIX, read_cost
 from apis.shared.errors import ErrorDetail
 from apis.shared.page_tokens import decode_key_token, encode_key_token
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, collect, error_of, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
-from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
+from apis.shared.sessions.repository import SESSION_CHANGED, Annotations, session_not_found
 
+# On a claim whose session has no record yet, because its first turn is running.
+_RESERVED = "reserved"
 ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
 _INDEX = "SessionLookupIndex"
 _GUARDED = ("messageCount", "title", "status", "starred", "tags", "preferences", "compaction")
@@ -78,10 +81,28 @@ class DynamoSessions:
         # Oldest first, so that of several records of one message the latest wins.
         return Success(Annotations(lookup, dict(costs)))
 
+    @railway
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        claim = _claim(user_id, session_id)
+        if (await self._table.put_if_absent({**claim, _RESERVED: True})).unwrap():
+            return Success(None)
+        return await self._refuse_foreign(user_id, session_id)
+
+    @railway
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
         session: Item = {**_keys(record.user_id, record.session_id, _active_key(record)), **record.stored()}
-        operations = [self._put(_claim(record), PK_ABSENT), self._put(session, PK_ABSENT)]
-        return await transact(operations, lost=SESSION_CHANGED)
+        unclaimed = PK_ABSENT | (F("userId").equals(record.user_id) & F(_RESERVED).exists())
+        operations = [self._put(_claim_of(record), unclaimed), self._put(session, PK_ABSENT)]
+        created = await transact(operations, lost=SESSION_CHANGED)
+        if error_of(created) == SESSION_CHANGED:
+            (await self._refuse_foreign(record.user_id, record.session_id)).unwrap()
+        return created
+
+    @railway
+    async def _refuse_foreign(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        claim = (await self._table.get(_claim_key(session_id), consistent=True)).unwrap()
+        is_foreign = claim is not None and claim.get("userId") != user_id
+        return Failure(session_not_found(session_id)) if is_foreign else Success(None)
 
     @railway
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
@@ -117,7 +138,7 @@ class DynamoSessions:
         operations = [
             self._delete(record, _unchanged(item)),
             self._put({**item, **changes, "SK": sort_key}, PK_ABSENT),
-            self._put(_claim(record)),
+            self._put(_claim_of(record)),
         ]
         return await transact(operations, lost=SESSION_CHANGED)
 
@@ -145,7 +166,7 @@ class DynamoSessions:
             self._delete(record, PK_EXISTS),
             *(self._delete(duplicate) for duplicate in duplicates),
             self._put(deleted),
-            self._put(_claim(record)),
+            self._put(_claim_of(record)),
         ]
         return await transact(operations, lost=SESSION_CHANGED)
 
@@ -168,8 +189,16 @@ def _key(record: SessionRecord) -> dict[str, str]:
     return {"PK": _user(record.user_id), "SK": record.sort_key}
 
 
-def _claim(record: SessionRecord) -> Item:
-    return {"PK": f"CLAIM#{record.session_id}", "SK": "SESSION_CLAIM", "userId": record.user_id}
+def _claim_key(session_id: str) -> Key:
+    return {"PK": f"CLAIM#{session_id}", "SK": "SESSION_CLAIM"}
+
+
+def _claim(user_id: str, session_id: str) -> Item:
+    return {**_claim_key(session_id), "userId": user_id}
+
+
+def _claim_of(record: SessionRecord) -> Item:
+    return _claim(record.user_id, record.session_id)
 
 
 def _keys(user_id: str, session_id: str, sort_key: str) -> Item:

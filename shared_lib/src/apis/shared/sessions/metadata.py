@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from apis.shared.aws.dynamodb import Table
@@ -22,17 +21,13 @@ from apis.shared.sessions.models import (
     SessionRecord,
     TurnPreferences,
 )
-from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository
+from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository, session_not_found
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.storage.session_folders import is_session_id
 from apis.shared.wiring import once
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = (0.05, 0.2)
-
-
-def session_not_found(session_id: str) -> ErrorDetail:
-    return ErrorDetail(code=ErrorCode.NOT_FOUND, message="Session not found", detail=f"Session not found: {session_id}")
 
 
 class SessionService:
@@ -95,15 +90,13 @@ class SessionService:
     async def bulk_delete(
         self, user_id: str, session_ids: Sequence[str]
     ) -> Result[list[Result[None, ErrorDetail]], ErrorDetail]:
-        """One outcome per id, in order; an id that is given twice is deleted twice. When all fail for one and the same
-        outage the whole operation fails with it."""
-
-        async def repeatedly(session_id: str, times: int) -> tuple[str, Iterator[Result[None, ErrorDetail]]]:
-            return session_id, iter([await self.delete_session(user_id, session_id) for _ in range(times)])
-
-        # Different sessions at once: one after the other, a store that hangs would be waited for twenty times.
-        by_id = dict(await asyncio.gather(*(repeatedly(*counted) for counted in Counter(session_ids).items())))
-        outcomes: list[Result[None, ErrorDetail]] = [next(by_id[session_id]) for session_id in session_ids]
+        """One outcome per id, in order; an id that is given twice is deleted once and answered twice. When all fail for
+        one and the same outage the whole operation fails with it."""
+        distinct = list(dict.fromkeys(session_ids))
+        # At once: one after the other, a store that hangs would be waited for as often as there are sessions.
+        deleted = await asyncio.gather(*(self.delete_session(user_id, session_id) for session_id in distinct))
+        by_id = dict(zip(distinct, deleted, strict=True))
+        outcomes = [by_id[session_id] for session_id in session_ids]
         errors = [error for outcome in outcomes if (error := error_of(outcome)) is not None]
         codes = {error.code for error in errors}
         if len(errors) == len(outcomes) and len(codes) == 1 and codes <= _OUTAGES:
@@ -117,15 +110,21 @@ class SessionService:
         lookup = (await self._repository.find(user_id, session_id)).unwrap()
         return Failure(session_not_found(session_id)) if lookup.is_taken else Success(lookup.active)
 
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """Make a new session the caller's before its first message is stored. Fails with `not_found` when somebody
+        else was faster."""
+        return await self._repository.reserve(user_id, session_id)
+
     async def complete_turn(
         self, user_id: str, session_id: str, preferences: TurnPreferences, known: SessionRecord | None
     ) -> Result[None, ErrorDetail]:
         """Count a completed turn; create the record of a new session. `known` saves the look-up. Fails with
-        `conflict` when the session was deleted meanwhile or three attempts lost a race."""
+        `not_found` when the session was deleted meanwhile, and `conflict` when three attempts lost a race."""
         return await self._advance(user_id, session_id, known, turns=1, preferences=preferences.members())
 
     async def ensure_record(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
-        """For a turn that did not complete: the session exists, and its last message is now."""
+        """For a turn that did not complete: the session exists, and its last message is now. Fails as
+        `complete_turn`."""
         return await self._advance(user_id, session_id, None, turns=0, preferences={})
 
     async def _advance(
@@ -133,7 +132,7 @@ class SessionService:
     ) -> Result[None, ErrorDetail]:
         async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
             if lookup.is_taken:
-                return Failure(SESSION_CHANGED)
+                return Failure(session_not_found(session_id))
             if lookup.active is None:
                 if not is_session_id(session_id):
                     return Failure(validation_error("The session id is not valid.", field="body.session_id"))

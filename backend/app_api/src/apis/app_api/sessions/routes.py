@@ -15,8 +15,8 @@ from apis.shared.auth import CurrentUser
 from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.http import GUARDED, STORE_ERRORS, ResultRouter
 from apis.shared.result import Result
-from apis.shared.sessions.metadata import get_session_service, session_not_found
-from apis.shared.sessions.repository import SESSION_CHANGED
+from apis.shared.sessions.metadata import get_session_service
+from apis.shared.sessions.repository import SESSION_CHANGED, session_not_found
 
 router = ResultRouter(tags=["Sessions"], errors=(*GUARDED, *STORE_ERRORS))
 

@@ -5,7 +5,7 @@ from apis.shared.auth import TrustedUser
 from apis.shared.errors import ErrorCode, ErrorDetail, conflict, forbidden, validation_error
 from apis.shared.http import GUARDED, EventStream, ResultRouter
 from apis.shared.result import Result
-from apis.shared.sessions.metadata import session_not_found
+from apis.shared.sessions.repository import session_not_found
 
 router = ResultRouter(tags=["Chat"], errors=(*GUARDED, ErrorCode.INTERNAL_ERROR))
 
@@ -49,5 +49,7 @@ async def invocations(
     """
     turn = await open_turn(user, body)
     return turn.map(
-        lambda opened: EventStream(opened.stream(), session_id=body.session_id, record_failure=opened.record_failure)
+        lambda opened: EventStream(
+            opened.stream(), session_id=body.session_id, record_failure=opened.record_failure, close=opened.close
+        )
     )
