@@ -1,5 +1,5 @@
 # Each target first makes sure that .venv is complete (scripts/bootstrap), so a fresh clone needs no other step.
-.PHONY: help run test check bench
+.PHONY: help run test quick check bench
 
 PYTHON := .venv/bin/python
 # For the tests that make environments of their own.
@@ -8,6 +8,7 @@ export UV := $(CURDIR)/scripts/uv
 help:
 	@echo "make run    the whole platform on this machine   (options: make run ARGS='--help')"
 	@echo "make test   all tests                            (options: make test ARGS='-k sessions')"
+	@echo "make quick  the tests that need no service      (under a minute)"
 	@echo "make check  lint, format, types, import contracts, architecture"
 	@echo "make bench  speed and memory of both services"
 
@@ -18,6 +19,10 @@ run:
 test:
 	@scripts/bootstrap --model
 	$(PYTHON) -m pytest $(ARGS)
+
+quick:
+	@scripts/bootstrap
+	$(PYTHON) -m pytest tests/unit tests/test_architecture.py tools/must_use/tests $(ARGS)
 
 check:
 	@scripts/bootstrap
