@@ -2,6 +2,7 @@
 .PHONY: help run test quick check bench
 
 PYTHON := .venv/bin/python
+PLUGIN_TABLE := tools/must_use/tests/test_table.py::test_with_the_mypy_of_this_environment
 # For the tests that make environments of their own.
 export UV := $(CURDIR)/scripts/uv
 
@@ -22,7 +23,7 @@ test:
 
 quick:
 	@scripts/bootstrap
-	$(PYTHON) -m pytest tests/unit tests/test_architecture.py tools/must_use/tests $(ARGS)
+	$(PYTHON) -m pytest tests/unit tests/test_architecture.py $(PLUGIN_TABLE) $(ARGS)
 
 check:
 	@scripts/bootstrap

@@ -17,7 +17,8 @@ async def test_a_stopped_service_ends_its_streams_first() -> None:
     async with separate_platform() as platform:
         case = new_case(platform)
         streaming = asyncio.create_task(say(platform, case, "[slow] tell me"))
-        await asyncio.sleep(3)
+        await platform.asked("[slow] tell me")
+        await asyncio.sleep(0.2)
         begun = time.monotonic()
         platform.inference_api.process.terminate()
         turn = await streaming
@@ -33,7 +34,7 @@ async def test_an_outage_in_the_middle_of_a_turn() -> None:
         case = new_case(platform)
         assert (await say(platform, case, "hello")).failure is None
         streaming = asyncio.create_task(say(platform, case, "[pause] tell me"))
-        await asyncio.sleep(1)
+        await platform.asked("[pause] tell me")
         platform.surroundings.endpoint.kill()
         refused = await platform.ask(case.user, "GET", "/sessions")
         assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")

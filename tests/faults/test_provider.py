@@ -73,7 +73,7 @@ async def test_a_bad_token_is_unauthorized(tables: Platform, token: str) -> None
 async def test_the_same_message_twice_at_once_is_answered_once(tables: Platform) -> None:
     case = new_case(tables)
     first = asyncio.create_task(say(tables, case, "[slow] first"))
-    await asyncio.sleep(0.5)
+    await tables.asked("[slow] first")
     second = await say(tables, case, "[slow] first")
     first.cancel()
     assert (second.status, second.body["code"]) == (409, "conflict")
@@ -82,7 +82,8 @@ async def test_the_same_message_twice_at_once_is_answered_once(tables: Platform)
 async def test_a_client_that_hangs_up_frees_the_session(tables: Platform) -> None:
     case = new_case(tables)
     streaming = asyncio.create_task(say(tables, case, "[slow] tell me"))
-    await asyncio.sleep(1)
+    await tables.asked("[slow] tell me")
+    await asyncio.sleep(0.2)
     streaming.cancel()
     async with asyncio.timeout(6):
         assert (await say(tables, case, "and now?")).failure is None
