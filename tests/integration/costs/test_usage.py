@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from apis.shared.aws.dynamodb import Item, Table, Update
+from apis.shared.aws.dynamodb import Condition, F, Key, Table, UpdateExpression
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.models import LatencyMetrics, TokenUsage
 from apis.shared.costs.service import AssistantMessageUsage, UsageRecorder, get_usage_recorder
@@ -336,15 +336,17 @@ async def test_a_rank_that_another_turn_has_raised_meanwhile_stays(aws: Aws, use
     """The other turn comes between the increment and the rank of this one."""
 
     class Overtaken(Table):
-        async def update(self, write: Update, **options: Any) -> Result[Item, ErrorDetail]:
-            if write.expression.startswith("SET GSI2SK"):
+        async def update_if(
+            self, key: Key, change: UpdateExpression, *, condition: Condition
+        ) -> Result[bool, ErrorDetail]:
+            if change.set_updates[0][0] == F("GSI2SK"):
                 aws.dynamodb.update_item(
                     TableName=self.name,
-                    Key={name: {"S": value} for name, value in write.key.items()},
+                    Key={name: {"S": value} for name, value in key.items()},
                     UpdateExpression="SET GSI2SK = :rank",
                     ExpressionAttributeValues={":rank": {"S": "COST#000000000000999"}},
                 )
-            return await super().update(write, **options)
+            return await super().update_if(key, change, condition=condition)
 
     summaries = UserCostSummaries(Overtaken(aws.environment[SUMMARIES]))
     counted = Counted.of(message(moment).to_record(user, "s"), moment.isoformat())

@@ -1,13 +1,16 @@
 import os
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+DISTRIBUTION = Path(__file__).parents[1]
 CASES = Path(__file__).parent / "cases"
 PLUGINS = ("returns.contrib.mypy.returns_plugin", "pydantic.mypy", "returns_must_use")
 
@@ -45,6 +48,12 @@ class Project:
     def mypy(self, *arguments: str) -> Reports:
         return self.reports(self.run("-m", "mypy", *arguments, "."))
 
+    def refusal(self, *arguments: str) -> str:
+        """What mypy says when it stops before it has checked anything."""
+        self.run("-m", "mypy", *arguments, ".", expected=frozenset({2}))
+        assert "Traceback" not in self.output
+        return self.output
+
     @staticmethod
     def reports(completed: subprocess.CompletedProcess[str]) -> Reports:
         found = (_REPORT.match(line) for line in completed.stdout.splitlines())
@@ -62,10 +71,49 @@ def marked(folder: Path) -> Reports:
     }
 
 
+def environment(folder: Path, *requirements: str) -> str:
+    """The Python of a new environment with these requirements."""
+    uv = os.environ.get("UV") or shutil.which("uv", path=f"{sysconfig.get_path('scripts')}{os.pathsep}{os.defpath}")
+    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    if uv or shutil.which("uv"):
+        make, install = [uv or "uv", "venv", "--python", sys.executable], [uv or "uv", "pip", "install", "--python"]
+        commands = [[*make, str(folder)], [*install, python, *requirements]]
+    else:
+        commands = [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", *requirements]]
+    for command in commands:
+        subprocess.run(command, check=True, capture_output=True)
+    return python
+
+
+@pytest.fixture(scope="session")
+def seed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What mypy keeps of the libraries that the tests import: most tests then only check their own lines."""
+    project = Project(tmp_path_factory.mktemp("seed"))
+    project.configure()
+    project.write(all="import asyncio\nimport pytest\nimport returns.future\nimport returns.pipeline\n")
+    project.mypy()
+    return project.root / ".mypy_cache"
+
+
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
+def project(tmp_path: Path, seed: Path) -> Iterator[Project]:
     project = Project(tmp_path)
     project.configure()
+    shutil.copytree(seed, tmp_path / ".mypy_cache")
     yield project
     if (tmp_path / ".dmypy.json").exists():
         project.run("-m", "mypy.dmypy", "stop")
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The distribution as others install it, built from a copy of the folder and nothing around it."""
+    folder = tmp_path_factory.mktemp("build")
+    source = shutil.copytree(
+        DISTRIBUTION, folder / "source", ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "build")
+    )
+    uv = os.environ.get("UV") or shutil.which("uv")
+    command = [uv, "build", "--wheel", "--out-dir"] if uv else [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w"]
+    subprocess.run([*command, str(folder), str(source)], check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return str(built)

@@ -17,6 +17,14 @@ NOT_SAVING = """
 def save() -> int:
     return 1
 """
+RAILS = """
+from typing import TypeVar
+
+T = TypeVar("T")
+
+def railway(function: T) -> T:
+    return function
+"""
 CALLING = "from saving import save\n\nsave()\n"
 IN_A_FUNCTION = "from saving import save\n\ndef main() -> None:\n    save()\n"
 UNUSED = {("calling.py", 3, "unused-result")}
@@ -72,6 +80,7 @@ class TestCache:
     def test_a_change_of_the_settings_checks_unchanged_files_again(self, project: Project) -> None:
         project.write(saving=SAVING, calling=CALLING)
         assert project.mypy() == UNUSED
+        project.write(other="class Outcome: ...\n")
         project.configure('[tool.returns_must_use]\nresult-types = ["other.Outcome"]')
         assert project.mypy() == set()
         project.configure()
@@ -102,6 +111,14 @@ class TestDaemon:
         assert self.check(project) == set()
         project.write(saving=SAVING, calling=CALLING)
         assert self.check(project) == UNUSED
+
+    def test_results_come_to_a_file_that_had_none(self, project: Project) -> None:
+        between = "from saving import save as save\n"
+        calling = IN_A_FUNCTION.replace("saving", "between")
+        project.write(saving=NOT_SAVING, between=between, calling=calling)
+        assert self.check(project) == set()
+        project.write(saving=SAVING)
+        assert self.check(project) == UNUSED_IN_A_FUNCTION
 
     def test_a_match_follows_its_subject(self, project: Project) -> None:
         matching = (
@@ -153,8 +170,7 @@ class TestSettings:
             '[tool.returns_must_use]\nresult-types = ["facade.Outcome"]\nrailway-decorators = ["facade.railway"]'
         )
         project.write(
-            rails="from collections.abc import Callable\nfrom typing import TypeVar\n\nT = TypeVar('T')\n\n"
-            "def railway(function: T) -> T:\n    return function\n",
+            rails=RAILS,
             facade="from rails import railway as railway\nfrom returns.result import Result\n\n"
             "Outcome = Result[int, str]\n",
             saving=SAVING,
@@ -171,7 +187,7 @@ class TestSettings:
         (project.root / "tests" / "deep").mkdir(parents=True)
         unwrapping = "from saving import save\n\nprint(save().unwrap())\nsave()\n"
         (project.root / "tests" / "deep" / "test_it.py").write_text(unwrapping)
-        project.write(saving=SAVING, calling=unwrapping, conftest=unwrapping)
+        project.write(saving=SAVING, calling=unwrapping, conftest=unwrapping, rails=RAILS)
         assert project.mypy() == {
             ("calling.py", 3, "unwrap-outside-railway"),
             ("calling.py", 4, "unused-result"),
@@ -181,14 +197,16 @@ class TestSettings:
 
     @pytest.mark.parametrize("name", ["mypy.ini", "setup.cfg"])
     def test_with_mypy_configured_in_another_file(self, project: Project, name: str) -> None:
-        (project.root / "pyproject.toml").write_text('[tool.returns_must_use]\nrailway-decorators = ["a.railway"]\n')
+        (project.root / "pyproject.toml").write_text(
+            '[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]\n'
+        )
         (project.root / name).write_text("[mypy]\nplugins = returns_must_use\n")
-        project.write(saving=SAVING, calling="from saving import save\n\nprint(save().unwrap())\n")
+        project.write(saving=SAVING, rails=RAILS, calling="from saving import save\n\nprint(save().unwrap())\n")
         assert project.mypy() == {("calling.py", 3, "unwrap-outside-railway")}
 
     def test_found_from_a_folder_below(self, project: Project, tmp_path: Path) -> None:
         project.configure('[tool.returns_must_use]\nresult-types = ["other.Outcome"]')
-        project.write(saving=SAVING, calling=CALLING)
+        project.write(saving=SAVING, calling=CALLING, other="class Outcome: ...\n")
         below = tmp_path / "below"
         below.mkdir()
         project.root = below
@@ -200,6 +218,8 @@ class TestSettings:
             ('result-type = ["a.B"]', "has no setting 'result-type'"),
             ('result-types = "a.B"', "needs a list of strings for 'result-types'"),
             ("unwrap-free = [1]", "needs a list of strings for 'unwrap-free'"),
+            ("allow-underscore = 1", "needs true or false for 'allow-underscore'"),
+            ('count-narrowed = "no"', "needs one of never, not-by-type, always for 'count-narrowed'"),
         ],
     )
     def test_a_wrong_setting_stops_mypy_with_a_clear_message(
@@ -207,9 +227,61 @@ class TestSettings:
     ) -> None:
         project.configure(f"[tool.returns_must_use]\n{setting}")
         project.write(saving=SAVING)
-        completed = project.run("-m", "mypy", ".", expected=frozenset({2}))
-        assert f"pyproject.toml: error: [tool.returns_must_use] {problem}" in completed.stdout + completed.stderr
-        assert "Traceback" not in project.output
+        assert f"pyproject.toml: error: [tool.returns_must_use] {problem}" in project.refusal()
+
+    @pytest.mark.parametrize(
+        ("setting", "problem"),
+        [
+            ('result-types = ["returns.result.Reslut"]', "there is no 'Reslut' in returns.result"),
+            ('result-types = ["returns.reslut.Result"]', "there is no 'reslut' in returns"),
+            ('result-types = ["outcome.Outcome"]', "there is no module 'outcome'"),
+            ('result-types = ["Result"]', "it has no module"),
+            ('railway-decorators = ["rails.railroad"]', "there is no 'railroad' in rails"),
+        ],
+    )
+    def test_a_name_that_does_not_exist_stops_mypy(self, project: Project, setting: str, problem: str) -> None:
+        project.configure(f"[tool.returns_must_use]\n{setting}")
+        project.write(saving=SAVING, rails=RAILS)
+        assert f", but {problem}" in project.refusal()
+
+    def test_a_name_in_a_module_that_nothing_imports_exists(self, project: Project) -> None:
+        project.configure(
+            '[tool.returns_must_use]\nresult-types = ["shop.outcome.Outcome", "returns.result.Result"]\n'
+            'railway-decorators = ["shop.rails.railway"]'
+        )
+        package = project.root / "src" / "shop"
+        package.mkdir(parents=True)
+        (package / "__init__.py").touch()
+        (package / "outcome.py").write_text("try:\n    Outcome = int | str\nexcept TypeError:\n    pass\n")
+        (package / "rails.py").write_text(RAILS)
+        project.write(saving=SAVING, calling=CALLING)
+        assert project.reports(project.run("-m", "mypy", "calling.py", "src/shop/__init__.py")) == UNUSED
+
+    def test_underscore_as_the_way_to_drop(self, project: Project) -> None:
+        project.configure("[tool.returns_must_use]\nallow-underscore = true")
+        project.write(
+            saving=SAVING,
+            calling="from saving import save\n\n_ = save()\n\ndef main() -> None:\n    _ = save()\n"
+            "    first, _ = save(), save()\n    for _ in [save()]:\n        print(first)\n    other = save()\n",
+        )
+        assert project.mypy() == {("calling.py", 10, "unused-result")}
+
+    @pytest.mark.parametrize(
+        ("counts", "lines"), [("never", {11}), ("not-by-type", {8, 10, 11}), ("always", {6, 8, 10, 11})]
+    )
+    def test_which_narrowed_unwraps_count(self, project: Project, counts: str, lines: set[int]) -> None:
+        project.configure(
+            f'[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]\ncount-narrowed = "{counts}"'
+        )
+        project.write(
+            saving=SAVING,
+            rails=RAILS,
+            calling="from returns.pipeline import is_successful\nfrom returns.result import Result, Success\n\n"
+            "def main(result: Result[int, str]) -> object:\n    if isinstance(result, Success):\n"
+            "        return result.unwrap()\n    if not is_successful(result):\n        return result.failure()\n"
+            "    if result:\n        print(result.unwrap())\n    return result.failure()\n",
+        )
+        assert project.mypy() == {("calling.py", line, "unwrap-outside-railway") for line in lines}
 
 
 def test_a_statement_that_pytest_expects_to_raise_has_no_value(project: Project) -> None:
@@ -219,6 +291,33 @@ def test_a_statement_that_pytest_expects_to_raise_has_no_value(project: Project)
         "with pytest.raises(ValueError):\n    save()\n    save()\n",
     )
     assert project.mypy() == {("calling.py", 7, "unused-result")}
+
+
+def test_pytest_may_be_missing_where_mypy_runs(project: Project) -> None:
+    project.configure(mypy='[[tool.mypy.overrides]]\nmodule = "pytest"\nfollow_imports = "skip"')
+    project.write(
+        saving=SAVING,
+        calling="import pytest\nfrom pytest import raises\nfrom saving import save\n\n"
+        "def test_it() -> None:\n    with pytest.raises(ValueError):\n        save()\n"
+        "    with raises(ValueError):\n        save()\n    with pytest.warns(UserWarning):\n        save()\n",
+    )
+    assert project.mypy() == {("calling.py", 11, "unused-result")}
+
+
+def test_template_strings(project: Project) -> None:
+    project.configure(mypy='python_version = "3.14"')
+    project.write(saving=SAVING, calling='from saving import save\n\nt"{save()}"\nprint(t"{save()}")\n')
+    assert project.mypy() == UNUSED
+
+
+@pytest.mark.parametrize("mark", ["# %%", "# %% [markdown]", "# In[2]:", "# %%NBQA-CELL-SEPfc2309"])
+def test_the_last_expression_of_a_notebook_cell_is_shown(project: Project, mark: str) -> None:
+    project.write(
+        saving=SAVING,
+        calling=f"{mark}\nfrom saving import save\n\nsave()\nsave()\n{mark}\nsave();\n{mark}\n"
+        f"if save():\n    save()\n{mark}\nsave()\n",
+    )
+    assert project.mypy() == {("calling.py", line, "unused-result") for line in (4, 7, 10)}
 
 
 class TestOtherPlugins:

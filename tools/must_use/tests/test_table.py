@@ -1,17 +1,18 @@
-"""The table of snippets in `cases/`: every marked line is reported, and no other line is."""
+"""The table of snippets in `cases/`: every marked line is reported, and no other line is, by every supported mypy."""
 
 import importlib.metadata
 import os
 import shutil
-import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from .conftest import CASES, PLUGINS, Project, marked
+from .conftest import CASES, PLUGINS, Project, Reports, environment, marked
 
-DISTRIBUTION = Path(__file__).parents[1]
+SUPPORTED = ("1.16.0", "1.17.*", "1.18.*", "1.19.*", "1.20.*", "2.0.*", "2.1.*", "2.2.*", "2.3.*", "2.4.*")
 SETTINGS = """
 [tool.returns_must_use]
 railway-decorators = ["outcomes.railway", "outcomes.railway_named"]
@@ -27,8 +28,8 @@ def table(root: Path, python: str = sys.executable, plugins: tuple[str, ...] = P
 
 def test_the_table_marks_both_codes() -> None:
     codes = [code for _, _, code in marked(CASES)]
-    assert codes.count("unused-result") > 150
-    assert codes.count("unwrap-outside-railway") > 20
+    assert codes.count("unused-result") > 300
+    assert codes.count("unwrap-outside-railway") > 30
 
 
 @pytest.mark.parametrize("plugins", [PLUGINS, PLUGINS[::-1]], ids=["last plugin", "first plugin"])
@@ -37,26 +38,33 @@ def test_with_the_mypy_of_this_environment(tmp_path: Path, plugins: tuple[str, .
     assert project.mypy() == marked(CASES), project.output
 
 
-@pytest.mark.timeout(300)
-def test_with_the_oldest_mypy_that_the_distribution_allows(tmp_path: Path) -> None:
-    python = str(tmp_path / "oldest" / "bin" / "python")
-    for command in (
-        ["venv", "--python", sys.executable, str(tmp_path / "oldest")],
-        [
-            "pip",
-            "install",
-            "--python",
-            python,
-            "--resolution",
-            "lowest-direct",
-            f"{DISTRIBUTION}[returns]",
-            "pydantic>=2.10",
-        ],
-    ):
-        subprocess.run([os.environ.get("UV", "uv"), *command], check=True, capture_output=True)
-    project = table(tmp_path, python)
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory, wheel: str) -> Iterator[dict[str, Future[tuple[Reports, str]]]]:
+    """The table under each version, a few at a time."""
 
-    assert project.mypy() == marked(CASES), project.output
-    requirements = importlib.metadata.requires("returns-must-use") or []
-    oldest = next(text.removeprefix("mypy>=") for text in requirements if text.startswith("mypy>="))
-    assert project.run("-m", "mypy", "--version").stdout.startswith(f"mypy {oldest}.0 ")
+    def run(version: str) -> tuple[Reports, str]:
+        root = tmp_path_factory.mktemp("mypy")
+        python = environment(root / "env", f"mypy=={version}", wheel, "returns>=0.26", "pydantic>=2.10")
+        project = table(root, python)
+        return project.mypy(), project.output
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {version: pool.submit(run, version) for version in SUPPORTED}
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("version", SUPPORTED)
+def test_with_every_mypy_that_the_distribution_allows(
+    runs: dict[str, Future[tuple[Reports, str]]], version: str
+) -> None:
+    reports, output = runs[version].result()
+    assert reports == marked(CASES), output
+
+
+def test_the_distribution_allows_the_tested_versions_and_no_others() -> None:
+    (requirement,) = [text for text in importlib.metadata.requires("returns-must-use") or [] if text.startswith("mypy")]
+    major, minor = SUPPORTED[-1].split(".")[:2]
+    assert sorted(requirement.removeprefix("mypy").split(",")) == [
+        f"<{major}.{int(minor) + 1}",
+        f">={SUPPORTED[0].removesuffix('.0')}",
+    ]

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,21 @@ class Shutdown:
             listener()
         self._listeners.add(listener)
         return lambda: self._listeners.discard(listener)
+
+    async def wait_for(self, work: asyncio.Future[Any], *, grace: float) -> bool:
+        """Wait until `work` is done; in a process that stops, at most `grace` seconds more. Whether it is done; it
+        goes on otherwise, also when this is cancelled."""
+        stopping = asyncio.Event()
+        unsubscribe = self.subscribe(stopping.set)
+        stop = asyncio.ensure_future(stopping.wait())
+        try:
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                await asyncio.wait((work,), timeout=grace)
+            return work.done()
+        finally:
+            stop.cancel()
+            unsubscribe()
 
 
 class BackgroundTasks:
@@ -69,3 +84,15 @@ class BackgroundTasks:
 
 shutdown = Shutdown()
 background = BackgroundTasks()
+_closers: list[Callable[[], Awaitable[None]]] = []
+
+
+def at_close(close: Callable[[], Awaitable[None]]) -> None:
+    """Have `close` called when the process ends: for connections that outlive a request."""
+    _closers.append(close)
+
+
+async def close_all() -> None:
+    """To be called once no request and no background work is left."""
+    for close in _closers:
+        await close()

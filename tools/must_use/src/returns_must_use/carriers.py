@@ -3,7 +3,17 @@
 from collections.abc import Collection
 
 from mypy.maptype import map_instance_to_supertype
-from mypy.types import Instance, TupleType, Type, TypedDictType, TypeVarType, UnionType, UnpackType, get_proper_type
+from mypy.nodes import TypeInfo
+from mypy.types import (
+    Instance,
+    TupleType,
+    Type,
+    TypedDictType,
+    TypeVarType,
+    UnionType,
+    UnpackType,
+    get_proper_type,
+)
 
 from returns_must_use.scopes import Path
 
@@ -15,10 +25,17 @@ _CARRIERS = {
     "typing.Mapping": (1,),
     "typing.Generator": (2,),
     "concurrent.futures._base.Future": (0,),
+    "multiprocessing.pool.ApplyResult": (0,),
     "returns.io.IO": (0,),
     "returns.maybe.Maybe": (0,),
     "returns.future.Future": (0,),
+    "returns.context.requires_context.RequiresContext": (0,),
+    "returns.context.requires_context_future.RequiresContextFuture": (0,),
+    "returns.context.requires_context_io.RequiresContextIO": (0,),
 }
+
+
+_HOLDERS = frozenset({Instance, TupleType, TypedDictType, TypeVarType, UnionType})
 
 
 class Carriers:
@@ -26,6 +43,7 @@ class Carriers:
 
     def __init__(self, result_types: Collection[str]) -> None:
         self._result_types = frozenset(result_types)
+        self._known: dict[Type, bool] = {}
 
     def is_result(self, typ: Type) -> bool:
         """Whether the type is a result type, a subclass of one, or a union or type variable that may be one."""
@@ -34,10 +52,19 @@ class Carriers:
             return any(self.is_result(item) for item in proper.items)
         if isinstance(proper, TypeVarType):
             return any(self.is_result(bound) for bound in (proper.upper_bound, *proper.values))
-        return isinstance(proper, Instance) and any(base.fullname in self._result_types for base in proper.type.mro)
+        return isinstance(proper, Instance) and self._is_result_class(proper.type)
+
+    def _is_result_class(self, info: TypeInfo) -> bool:
+        return any(base.fullname in self._result_types for base in info.mro)
 
     def holds_result(self, typ: Type) -> bool:
-        return self._holds(typ, frozenset())
+        proper = get_proper_type(typ)
+        if type(proper) not in _HOLDERS:
+            return False
+        known = self._known.get(proper)
+        if known is None:
+            known = self._known[proper] = self._holds(proper, frozenset())
+        return known
 
     def _holds(self, typ: Type, above: frozenset[Type]) -> bool:
         proper = get_proper_type(typ)
@@ -56,6 +83,14 @@ def at(typ: Type, path: Path) -> list[Type]:
     return found
 
 
+def returned_by_generator(typ: Type) -> list[Type]:
+    proper = get_proper_type(typ)
+    if not isinstance(proper, Instance) or not proper.type.has_base("typing.Generator"):
+        return []
+    bases = (base for base in proper.type.mro if base.fullname == "typing.Generator")
+    return [map_instance_to_supertype(proper, base).args[2] for base in bases]
+
+
 def _unpacked(typ: Type, place: int | slice) -> list[Type]:
     if isinstance(typ, UnionType):
         return [part for item in typ.items for part in _unpacked(get_proper_type(item), place)]
@@ -63,6 +98,8 @@ def _unpacked(typ: Type, place: int | slice) -> list[Type]:
         if isinstance(place, slice):
             return typ.items[place]
         return [typ.items[place]] if -len(typ.items) <= place < len(typ.items) else []
+    if isinstance(typ, Instance) and typ.type.has_base("typing.Generator"):
+        return _parts(typ)[:1]  # what it returns is no element
     return _parts(typ)
 
 

@@ -1,22 +1,42 @@
 """The plugin's settings: the table `[tool.returns_must_use]` of pyproject.toml."""
 
+import ast
 import os
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatch
 from pathlib import Path
 
+from mypy.build import default_data_dir
 from mypy.errors import CompileError
+from mypy.modulefinder import FindModuleCache, SearchPaths, compute_search_paths
+from mypy.nodes import MypyFile
+from mypy.options import Options
 
 TABLE = "returns_must_use"
+
+NARROWED_NEVER = "never"
+NARROWED_BY_TYPE = "not-by-type"
+NARROWED_ALWAYS = "always"
 
 
 @dataclass(frozen=True)
 class Config:
-    result_types: tuple[str, ...] = ("returns.result.Result", "returns.io.IOResult", "returns.future.FutureResult")
+    result_types: tuple[str, ...] = (
+        "returns.result.Result",
+        "returns.io.IOResult",
+        "returns.future.FutureResult",
+        "returns.context.requires_context_result.RequiresContextResult",
+        "returns.context.requires_context_ioresult.RequiresContextIOResult",
+        "returns.context.requires_context_future_result.RequiresContextFutureResult",
+    )
     railway_decorators: tuple[str, ...] = ()
     unwrap_free: tuple[str, ...] = ()
+    count_narrowed: str = NARROWED_NEVER
+    allow_underscore: bool = False
+    untested_mypy: bool = False
+    path: str = ""  # of the file with the table; empty where there is none
     root: str = ""
 
     def frees_unwrap(self, path: str) -> bool:
@@ -30,7 +50,9 @@ class Config:
 
     def snapshot(self) -> dict[str, object]:
         """JSON for mypy's cache: another value makes mypy check every file again."""
-        return asdict(self) | {"root": os.path.relpath(self.root)}  # the same in every checkout
+        values = asdict(self)
+        del values["path"]
+        return values | {"root": os.path.relpath(self.root)}  # the same in every checkout
 
 
 def load_config(mypy_config_file: str | None) -> Config:
@@ -51,19 +73,126 @@ def _candidates(mypy_config_file: str | None) -> Iterator[Path]:
         yield from (path for folder in (start, *start.parents) if (path := folder / "pyproject.toml").is_file())
 
 
+def _names(value: object) -> tuple[str, ...] | None:
+    return tuple(value) if isinstance(value, list) and all(isinstance(item, str) for item in value) else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _counts(value: object) -> str | None:
+    return value if isinstance(value, str) and value in _COUNTS else None
+
+
+_COUNTS = (NARROWED_NEVER, NARROWED_BY_TYPE, NARROWED_ALWAYS)
+_PARSERS: dict[str, tuple[Callable[[object], object], str]] = {
+    "result-types": (_names, "a list of strings"),
+    "railway-decorators": (_names, "a list of strings"),
+    "unwrap-free": (_names, "a list of strings"),
+    "count-narrowed": (_counts, f"one of {', '.join(_COUNTS)}"),
+    "allow-underscore": (_flag, "true or false"),
+    "untested-mypy": (_flag, "true or false"),
+}
+
+
 def _parse(path: Path, table: object) -> Config:
     if not isinstance(table, dict):
-        raise _invalid(path, "must be a table")
-    known = {field.name.replace("_", "-"): field.name for field in fields(Config) if field.name != "root"}
-    values: dict[str, tuple[str, ...]] = {}
+        raise _invalid(str(path), "must be a table")
+    values: dict[str, object] = {}
     for key, value in table.items():
-        if key not in known:
-            raise _invalid(path, f"has no setting {key!r}; known are {', '.join(sorted(known))}")
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            raise _invalid(path, f"needs a list of strings for {key!r}")
-        values[known[key]] = tuple(value)
-    return Config(root=str(path.parent), **values)
+        if key not in _PARSERS:
+            raise _invalid(str(path), f"has no setting {key!r}; known are {', '.join(sorted(_PARSERS))}")
+        parse, wanted = _PARSERS[key]
+        parsed = parse(value)
+        if parsed is None:
+            raise _invalid(str(path), f"needs {wanted} for {key!r}")
+        values[key.replace("-", "_")] = parsed
+    defaults = {field.name: field.default for field in fields(Config)}
+    return Config(**(defaults | values | {"path": str(path), "root": str(path.parent)}))  # type: ignore[arg-type]  # checked above
 
 
-def _invalid(path: Path, problem: str) -> CompileError:
+def _invalid(path: str, problem: str) -> CompileError:
     return CompileError([f"{path}: error: [tool.{TABLE}] {problem}"])
+
+
+# Names in the settings that nothing has
+
+
+def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Options) -> str | None:
+    """What to stop mypy with if a configured class or decorator does not exist.
+
+    A misspelt name would switch the plugin off without a word. The defaults may be missing: not everyone uses returns.
+    """
+    if not config.path:
+        return None
+    defaults = Config()
+    configured = {
+        "result-types": config.result_types if config.result_types != defaults.result_types else (),
+        "railway-decorators": config.railway_decorators,
+    }
+    finder = _Finder(modules, options)
+    for setting, names in configured.items():
+        for name in names:
+            problem = finder.problem(name)
+            if problem:
+                return f"[tool.{TABLE}] names {name!r} in {setting!r}, but {problem}"
+    return None
+
+
+class _Finder:
+    """Looks for names where mypy would, also in modules that this run of mypy does not need."""
+
+    def __init__(self, modules: Mapping[str, MypyFile], options: Options) -> None:
+        self._modules = modules
+        paths = compute_search_paths([], options, default_data_dir())
+        sources = tuple(sorted({folder for file in modules.values() if (folder := _source_folder(file))}))
+        self._finder = FindModuleCache(
+            SearchPaths((*sources, *paths.python_path), paths.mypy_path, paths.package_path, paths.typeshed_path),
+            None,
+            options,
+        )
+
+    def problem(self, name: str) -> str | None:
+        parts = name.split(".")
+        for length in range(len(parts) - 1, 0, -1):
+            path = self._path(".".join(parts[:length]))
+            if path is not None:
+                module, symbol = ".".join(parts[:length]), parts[length]
+                return None if _has(path, symbol) else f"there is no {symbol!r} in {module}"
+        return f"there is no module {'.'.join(parts[:-1])!r}" if len(parts) > 1 else "it has no module"
+
+    def _path(self, module: str) -> str | None:
+        known = self._modules.get(module)
+        if known is not None:
+            return known.path
+        found = self._finder.find_module(module)
+        return found if isinstance(found, str) else None
+
+
+def _source_folder(file: MypyFile) -> str | None:
+    """The folder from which the module has its name."""
+    path = Path(file.path).absolute()
+    levels = file.fullname.count(".") + (path.stem == "__init__")
+    return str(path.parents[levels]) if levels < len(path.parents) and file.path else None
+
+
+def _has(path: str, symbol: str) -> bool:
+    """Whether a module binds a name, wherever outside of its functions and classes."""
+    source = Path(path)
+    if source.suffix not in {".py", ".pyi"} or not source.is_file():
+        return True  # a folder, or compiled: no telling
+    waiting: list[ast.AST] = [ast.parse(source.read_bytes())]
+    while waiting:
+        node = waiting.pop()
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                if name in {symbol, "__getattr__"}:
+                    return True
+                continue
+            case ast.alias(name=name, asname=alias) if (alias or name) in {symbol, "*"}:
+                return True
+            case ast.Name(id=name, ctx=ast.Store()) if name == symbol:
+                return True
+        waiting += ast.iter_child_nodes(node)
+    return False

@@ -11,7 +11,7 @@ from mypy.maptype import map_instance_to_supertype
 from mypy.patterns import AsPattern, ClassPattern, OrPattern, Pattern
 from mypy.plugin import AttributeContext
 from mypy.typeops import make_simplified_union
-from mypy.types import Instance, Type, TypeVarType, UnionType, get_proper_type
+from mypy.types import Instance, Type, TypeVarType, UninhabitedType, UnionType, get_proper_type
 
 _RESULT = "returns.result.Result"
 _SUCCESS = "returns.result.Success"
@@ -30,7 +30,9 @@ def captured_type(ctx: AttributeContext) -> Type:
     subject = ctx.api.pattern_checker.type_context[-1]
     arguments = {_SUCCESS: (0,), _FAILURE: (1,)}.get(narrowed.type.fullname, (0, 1))
     captured = [result.args[index] for result in _results(subject) if result for index in arguments]
-    return make_simplified_union(captured) if captured else ctx.default_attr_type
+    if not captured or all(isinstance(get_proper_type(typ), UninhabitedType) for typ in captured):
+        return ctx.default_attr_type  # mypy takes a pattern that captures Never for one that captures nothing
+    return make_simplified_union(captured)
 
 
 def may_be_complete(stmt: nodes.MatchStmt) -> bool:

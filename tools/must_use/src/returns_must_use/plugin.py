@@ -1,216 +1,203 @@
-"""The mypy plugin.
+"""The mypy plugin: it puts probes into the files that mypy checks, and has judged what stands before each.
 
-mypy offers no hook for a statement. So the plugin adds a probe after each statement that may drop a value: a call of an
-`int` method on a literal number, for which mypy does ask a hook. When mypy comes to the probe, the types of the
-statement before it are known, and an error is reported as part of the function that mypy is checking at that moment,
-which keeps mypy's cache, its daemon and `# type: ignore` right.
+When mypy comes to a probe, the types of the statements before it are known, and an error is reported as part of the
+function that mypy is checking at that moment, which keeps mypy's cache, its daemon and `# type: ignore` right.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import islice
+from collections.abc import Callable, Iterable
+from functools import cached_property
 from pathlib import Path
 
 from mypy import nodes
 from mypy.checker import TypeChecker
-from mypy.errorcodes import ErrorCode
-from mypy.messages import format_type
-from mypy.nodes import Expression, MypyFile, Statement
+from mypy.nodes import Context, MypyFile, Statement
 from mypy.options import Options
-from mypy.plugin import AttributeContext, ChainedPlugin, MethodContext, Plugin, ReportConfigContext
-from mypy.types import (
-    CallableType,
-    Instance,
-    Type,
-    TypeType,
-    UninhabitedType,
-    UnionType,
-    get_proper_type,
+from mypy.plugin import (
+    AnalyzeTypeContext,
+    AttributeContext,
+    CheckerPluginInterface,
+    MethodContext,
+    Plugin,
+    ReportConfigContext,
 )
+from mypy.semanal import SemanticAnalyzer
+from mypy.typeanal import TypeAnalyser
+from mypy.types import Instance, Type, UninhabitedType, UnionType, get_proper_type
 from typing_extensions import override
 
 from returns_must_use.carriers import Carriers
-from returns_must_use.config import load_config
+from returns_must_use.config import load_config, missing_names
+from returns_must_use.judge import Judge
 from returns_must_use.matching import CAPTURED_ATTRIBUTES, add_last_case, captured_type, is_complete
-from returns_must_use.scan import UNWRAPS, Candidate, scan
-from returns_must_use.scopes import Site
-from returns_must_use.syntax import Position, position
-from returns_must_use.values import expects_a_raise, hands_back, ignores_what_it_returns, type_of, types_of
-
-UNUSED_RESULT = ErrorCode("unused-result", "Check that every Result is used", "Results")
-UNWRAP_OUTSIDE_RAILWAY = ErrorCode(
-    "unwrap-outside-railway", "Check that .unwrap() and .failure() are called inside a railway only", "Results"
+from returns_must_use.probes import (
+    ATTRIBUTE_HOOK,
+    METHOD_HOOK,
+    Batch,
+    attribute_probe,
+    batches,
+    insert,
+    method_probe,
+    number_of,
 )
+from returns_must_use.relevance import Relevance
+from returns_must_use.scan import scan
+from returns_must_use.values import type_of
+from returns_must_use.versions import check_version
 
-_PROBE_METHOD = "conjugate"
-_PROBE_HOOK = f"builtins.int.{_PROBE_METHOD}"
-_FIRST_PROBE = 0x6D757374_75736500  # far from any number that a program calls this method on
+_FIRST_PROBE = 0x6D757374_75736500  # far from any number that a program uses
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
-
-_MethodHook = Callable[[MethodContext], Type]
-
-
-@dataclass(frozen=True)
-class _PreparedFile:
-    tree: list[Statement]
-    probes: range
-    unwraps: dict[Position, tuple[Expression, ...]]
 
 
 class MustUsePlugin(Plugin):
     def __init__(self, options: Options) -> None:
         super().__init__(options)
         self._config = load_config(options.config_file)
+        check_version(self._config)
         self._next_probe = _FIRST_PROBE
-        self._probes: dict[int, list[Candidate] | nodes.MatchStmt] = {}
-        self._files: dict[str, _PreparedFile] = {}
+        self._probes: dict[complex | None, Batch | nodes.MatchStmt] = {}
+        self._files: dict[str, list[complex]] = {}  # with probes, and which
+        self._parsed: dict[str, MypyFile] = {}  # since the last time that probes were added
         self._known_modules = 0
+        self._judge: Judge | None = None
+        self._problem: str | None = None
 
     # What mypy calls
 
     @override
     def report_config_data(self, ctx: ReportConfigContext) -> object:
-        """A change of the settings or of the plugin makes mypy check every file again."""
+        """A change of the settings or of the plugin makes mypy check every file again that the plugin looks at."""
+        return None if ctx.path.endswith(".pyi") or self._is_library(ctx.path) else self._fingerprint
+
+    @cached_property
+    def _fingerprint(self) -> dict[str, object]:
         return {"config": self._config.snapshot(), "plugin": _OWN_DIGEST}
 
     @override
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
-        """mypy has parsed a file: the usual time to add the probes."""
-        self._prepare(file)
+        """mypy has parsed a file, perhaps anew. What it imports may not be parsed yet."""
+        self._parsed[file.fullname] = file
+        self._known_modules = -1
         return []
 
     @override
-    def get_type_analyze_hook(self, fullname: str) -> None:
-        """The other time: a file that mypy first had found in its cache, or that one of its parallel workers parsed.
+    def get_type_analyze_hook(self, fullname: str) -> Callable[[AnalyzeTypeContext], Type] | None:
+        """The time to add the probes: mypy knows all files that the next ones to be checked import.
 
         mypy asks for this hook for the type of a module's `__name__`, before it looks at the module's statements.
         """
         modules = self._modules
         if modules is not None and len(modules) != self._known_modules:
-            for file in islice(modules.values(), min(self._known_modules, len(modules)), None):
-                self._prepare(file)
             self._known_modules = len(modules)
+            self._prepare(modules)
+        return self._refuse if self._problem is not None else None
 
     @override
-    def get_method_hook(self, fullname: str) -> _MethodHook | None:
-        if fullname == _PROBE_HOOK:
-            return self._at_probe
-        # A method of a type variable has no full name, only "unwrap of Result".
-        if fullname.rpartition(".")[2].partition(" of ")[0] in UNWRAPS:
-            return lambda ctx: self._at_unwrap(ctx, fullname)
-        return None
+    def get_method_hook(self, fullname: str) -> Callable[[MethodContext], Type] | None:
+        return self._at_method_probe if fullname == METHOD_HOOK else None
 
     @override
     def get_attribute_hook(self, fullname: str) -> Callable[[AttributeContext], Type] | None:
+        if fullname == ATTRIBUTE_HOOK:
+            return self._at_attribute_probe
         return captured_type if fullname in CAPTURED_ATTRIBUTES else None
+
+    def _refuse(self, ctx: AnalyzeTypeContext) -> Type:
+        """Stop mypy, in the only way that it has for this while it analyzes a file."""
+        assert self._problem is not None  # noqa: S101
+        assert isinstance(ctx.api, TypeAnalyser)  # noqa: S101 - mypy has no others
+        assert isinstance(ctx.api.api, SemanticAnalyzer)  # noqa: S101
+        errors, problem = ctx.api.api.errors, self._problem
+        self._problem = None
+        file, module, scope = errors.file, errors.target_module, errors.scope
+        errors.set_file(self._config.path, None, self.options)
+        errors.report(1, 0, problem, blocker=True)
+        errors.set_file(file, module, self.options, scope)
+        return ctx.api.analyze_type(ctx.type)
 
     # Probes
 
-    def _prepare(self, file: MypyFile) -> None:
-        known = self._files.get(file.fullname)
-        if (known and known.tree is file.defs) or not self._is_checked(file):
+    def _prepare(self, modules: dict[str, MypyFile]) -> None:
+        self._judge = None  # it remembers what mypy knew of the modules before
+        # The daemon shows a file that has changed under its old module until it has analyzed it.
+        now = modules | self._parsed
+        new = [
+            file
+            for name, file in now.items()
+            if (name in self._parsed or name not in self._files) and self._is_checked(file)
+        ]
+        self._parsed.clear()
+        if not new:
             return
-        for number in known.probes if known else ():
-            del self._probes[number]
-        findings = scan(file)
-        first = self._next_probe
-        _insert(
-            (site, self._new_probe(candidates, candidates[0].place))
-            for site, candidates in _by_site(findings.candidates)
-        )
-        for stmt in findings.matches:
-            add_last_case(stmt, self._new_probe(stmt, stmt.subject))
-        unwraps = {} if self._config.frees_unwrap(file.path) else findings.unwraps
-        self._files[file.fullname] = _PreparedFile(file.defs, range(first, self._next_probe), unwraps)
+        self._problem = missing_names(self._config, modules, self.options)
+        relevant = Relevance(now, self._config.result_types)
+        for file in new:
+            if file in relevant:
+                self._add_probes(file)
 
     def _is_checked(self, file: MypyFile) -> bool:
         """Stubs have no statements that compute, mypy is silent about libraries, and mypyc would compile the probes."""
-        library = not self.options.no_silence_site_packages and _LIBRARY_FOLDERS.intersection(Path(file.path).parts)
-        return not (file.is_stub or library or self.options.mypyc)
+        if file.is_stub or file.is_cache_skeleton or self.options.mypyc:
+            return False
+        return not self._is_library(file.path)
 
-    def _new_probe(self, purpose: list[Candidate] | nodes.MatchStmt, beside: Expression) -> Statement:
-        number = self._next_probe
-        self._next_probe += 1
+    def _is_library(self, path: str) -> bool:
+        return not self.options.no_silence_site_packages and not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts)
+
+    def _add_probes(self, file: MypyFile) -> None:
+        for number in self._files.pop(file.fullname, ()):
+            del self._probes[number]
+        findings = scan(file)
+        numbers: list[complex] = []
+        for body, found in list(batches(findings.candidates)):
+            probes: dict[int, Statement] = {}
+            for index, batch in found.items():
+                numbers.append(self._new_probe(batch))
+                beside = (body[index] if index < len(body) else body[-1]) if body else file
+                probes[index] = attribute_probe(numbers[-1], beside)
+            insert(body, probes)
+        for stmt in findings.matches:
+            numbers.append(self._new_probe(stmt))
+            add_last_case(stmt, method_probe(numbers[-1], stmt.subject))
+        self._files[file.fullname] = numbers
+
+    def _new_probe(self, purpose: Batch | nodes.MatchStmt) -> complex:
+        number = complex(0, self._next_probe)
+        self._next_probe += 0x1000  # the next number that differs as a float
         self._probes[number] = purpose
-        literal = nodes.IntExpr(number)
-        method = nodes.MemberExpr(literal, _PROBE_METHOD)
-        call = nodes.CallExpr(method, [], [], [])
-        stmt = nodes.ExpressionStmt(call)
-        for node in (literal, method, call, stmt):
-            # No width: no probe has the position of an expression of the file.
-            node.set_line(beside.line, beside.column, beside.line, beside.column)
-        return stmt
+        return number
 
-    def _at_probe(self, ctx: MethodContext) -> Type:
-        match ctx.context:
-            case nodes.CallExpr(callee=nodes.MemberExpr(expr=nodes.IntExpr(value=number))):
-                purpose = self._probes.get(number)
-            case _:
-                purpose = None
+    def _at_method_probe(self, ctx: MethodContext) -> Type:
+        return self._at_probe(ctx.context, ctx.api) or ctx.default_return_type
+
+    def _at_attribute_probe(self, ctx: AttributeContext) -> Type:
+        return self._at_probe(ctx.context, ctx.api) or ctx.default_attr_type
+
+    def _at_probe(self, context: Context, api: CheckerPluginInterface) -> Type | None:
+        purpose = self._probes.get(number_of(context))
         if purpose is None:
-            return ctx.default_return_type
-        chk = _checker(ctx)
-        if chk.binder.is_unreachable():
+            return None
+        assert isinstance(api, TypeChecker)  # noqa: S101 - mypy has no other checker
+        if api.binder.is_unreachable():
             return UninhabitedType()  # the type by which mypy knows a statement that need not be reached
         if isinstance(purpose, nodes.MatchStmt):
-            subject = type_of(chk, purpose.subject)
-            return UninhabitedType() if subject and is_complete(purpose, subject) else ctx.default_return_type
-        for candidate in purpose:
-            self._judge(chk, candidate)
-        return ctx.default_return_type
-
-    def _judge(self, chk: TypeChecker, candidate: Candidate) -> None:
-        if candidate.callback and not ignores_what_it_returns(chk, candidate.callback):
-            return
-        if hands_back(chk, candidate.value) or expects_a_raise(chk, candidate.managers):
-            return
-        carriers = self._carriers()
-        for typ in types_of(chk, candidate):
-            if carriers.holds_result(typ):
-                message = f"Value of type {format_type(typ, chk.options)} {candidate.problem}"
-                chk.fail(message, candidate.place, code=UNUSED_RESULT)
-                return
-
-    # Unwraps
-
-    def _at_unwrap(self, ctx: MethodContext, fullname: str) -> Type:
-        chk = _checker(ctx)
-        file = self._files.get(chk.tree.fullname)
-        decorators = file.unwraps.get(position(ctx.context)) if file else None
-        if decorators is not None and not self._is_railway(decorators) and self._carriers().is_result(_receiver(ctx)):
-            method = fullname.rpartition(".")[2].partition(" of ")[0]
-            chk.fail(
-                f'".{method}()" raises here: only a railway function turns that into a returned failure',
-                ctx.context,
-                code=UNWRAP_OUTSIDE_RAILWAY,
+            subject = type_of(api, purpose.subject)
+            return UninhabitedType() if subject and is_complete(purpose, subject) else None
+        if self._judge is None:
+            self._judge = Judge(
+                self._config,
+                Carriers(self._real_names(self._config.result_types)),
+                self._real_names(self._config.railway_decorators),
             )
-        following = self._next_method_hook(chk, fullname)
-        return following(ctx) if following else ctx.default_return_type
-
-    def _is_railway(self, decorators: Sequence[Expression]) -> bool:
-        railways = self._real_names(self._config.railway_decorators)
-        return any(_decorator_name(decorator) in railways for decorator in decorators)
-
-    # Names in the settings
-
-    def _carriers(self) -> Carriers:
-        return Carriers(self._real_names(self._config.result_types))
+        for message, place, code in self._judge.reports(api, purpose):
+            api.fail(message, place, code=code)
+        return None
 
     def _real_names(self, configured: Iterable[str]) -> frozenset[str]:
         """What the configured names stand for: a module may only pass on what another one defines."""
         symbols = (self.lookup_fully_qualified(name) for name in configured)
         nodes_found = [symbol.node for symbol in symbols if symbol is not None and symbol.node is not None]
         return frozenset(configured).union(*(_definitions(node) for node in nodes_found))
-
-    # Other plugins
-
-    def _next_method_hook(self, chk: TypeChecker, fullname: str) -> _MethodHook | None:
-        """What mypy would have called if this plugin had no hook for the method."""
-        plugins = chk.plugin._plugins if isinstance(chk.plugin, ChainedPlugin) else []
-        following = plugins[plugins.index(self) + 1 :] if self in plugins else []
-        hooks = (plugin.get_method_hook(fullname) for plugin in following)
-        return next((hook for hook in hooks if hook is not None), None)
 
 
 def _definitions(node: nodes.SymbolNode) -> set[str]:
@@ -219,47 +206,6 @@ def _definitions(node: nodes.SymbolNode) -> set[str]:
     target = get_proper_type(node.target)
     items = target.items if isinstance(target, UnionType) else [target]
     return {item.type.fullname for item in map(get_proper_type, items) if isinstance(item, Instance)}
-
-
-def _by_site(candidates: list[tuple[Site, Candidate]]) -> list[tuple[Site, list[Candidate]]]:
-    sites: dict[tuple[int, int], tuple[Site, list[Candidate]]] = {}
-    for site, candidate in candidates:
-        sites.setdefault((id(site.body), id(site.beside)), (site, []))[1].append(candidate)
-    return list(sites.values())
-
-
-def _insert(probes: Iterable[tuple[Site, Statement]]) -> None:
-    """Changes the lists of statements in place: mypy holds them too."""
-    bodies: dict[int, tuple[list[Statement], dict[int, tuple[Site, Statement]]]] = {}
-    for site, probe in probes:
-        bodies.setdefault(id(site.body), (site.body, {}))[1][id(site.beside)] = (site, probe)
-    for body, added in bodies.values():
-        body[:] = [new for stmt in (None, *body) for new in _with_probe(stmt, added.get(id(stmt)))]
-
-
-def _with_probe(stmt: Statement | None, added: tuple[Site, Statement] | None) -> list[Statement]:
-    own = [] if stmt is None else [stmt]
-    if added is None:
-        return own
-    site, probe = added
-    return [probe, *own] if site.before else [*own, probe]
-
-
-def _checker(ctx: MethodContext) -> TypeChecker:
-    assert isinstance(ctx.api, TypeChecker)  # noqa: S101 - mypy has no other checker
-    return ctx.api
-
-
-def _receiver(ctx: MethodContext) -> Type:
-    if isinstance(ctx.type, CallableType) and ctx.type.is_type_obj():
-        return ctx.type.ret_type
-    return ctx.type.item if isinstance(ctx.type, TypeType) else ctx.type
-
-
-def _decorator_name(decorator: Expression) -> str | None:
-    if isinstance(decorator, nodes.CallExpr):
-        return _decorator_name(decorator.callee)
-    return decorator.fullname if isinstance(decorator, nodes.RefExpr) else None
 
 
 def _digest() -> str:

@@ -142,11 +142,11 @@ def iterated() -> int:
     count = 0
     for result in save_all():
         log(result)
-    for _ in save_all():
+    for _ in save_all():  # E: unused-result
         count += 1
     for name, result in save_named().items():
         log(name)
-    for index, _ in enumerate(save_each()):
+    for index, _ in enumerate(save_each()):  # E: unused-result
         count += index
     print([result for result in save_all()], any(result == save() for result in save_all()))
     return count + len([1 for _ in save_all()]) + sum(1 for _ in save_all())
@@ -313,7 +313,7 @@ async def concurrent(ready: bool) -> None:
     (await save_async()).map(str).value_or("none")
     save().value_or(0)
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(save_async)
+        stack.push_async_callback(save_async)  # E: unused-result
     first, second = await asyncio.gather(save_async(), save_async())
     log(first if ready else second)
     await asyncio.sleep(1)
@@ -396,7 +396,7 @@ def constrained(value: AnyStr) -> AnyStr:
 def with_stores() -> None:
     with Stored() as result:
         log(result)
-    with Stored():
+    with Stored():  # E: unused-result
         pass
     with Stored() as outer, Stored() as inner:
         log(outer, inner)
@@ -441,7 +441,7 @@ class ExpectsARaise(TestCase):
     def test_it(self) -> None:
         with self.assertRaises(ValueError):
             save()
-        with Stored(), self.assertRaisesRegex(ValueError, "why"):
+        with Stored(), self.assertRaisesRegex(ValueError, "why"):  # E: unused-result
             log("first")
             save()
         with self.assertRaises(ValueError):

@@ -2,30 +2,36 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any
 
 from agents.files import attachment_marker
 from agents.history import MISSING_RESULT
 from agents.system_prompt import system_prompt_hash
 from agents.turn.accounting import Account
 from agents.turn.conversation import Conversation
-from agents.turn.live import Lease, LiveTurns
+from agents.turn.leases import TurnLeases
+from agents.turn.limits import STOPPING
+from agents.turn.live import Lease
 from agents.turn.request import TurnRequest
 from apis.shared.costs.service import UsageRecorder
-from apis.shared.errors import ErrorDetail
-from apis.shared.lifecycle import background
-from apis.shared.result import Failure, Result, Success, all_done, railway
+from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.lifecycle import background, shutdown
+from apis.shared.result import Failure, Result, Success, all_done, best_effort, error_of, railway
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import ContentBlock, TurnPreferences
 
 logger = logging.getLogger(__name__)
 
 STOPPED_BY_USER = "Session stopped by user"
-CLEANUP_SECONDS = 5.0
+CLEANUP_SECONDS = 4.0
+# In a process that stops: the rest of its grace period is for telling the client.
+GRACE_SECONDS = 1.0
 
 
 class Ending:
-    """The ending of one turn. The account is None for a turn that never got as far as running.
+    """The ending of one turn: `answered` or `failed`, whichever is called first, and in any case `close`. The account
+    is None for a turn that never got as far as running.
 
     `conversation` is a Failure where no store is configured. `file_names` are told in the user's message if it has
     to be stored here.
@@ -40,7 +46,7 @@ class Ending:
         sessions: SessionService,
         usage: UsageRecorder,
         lease: Lease,
-        live: LiveTurns,
+        leases: TurnLeases,
     ) -> None:
         self._user_id = request.user.user_id
         self._session_id = request.session_id
@@ -49,74 +55,101 @@ class Ending:
         self._sessions = sessions
         self._usage = usage
         self._lease = lease
-        self._live = live
-        self._answered = False
+        self._leases = leases
+        self._work: asyncio.Task[Result[None, ErrorDetail]] | None = None
 
-    def release(self) -> None:
-        self._live.release(self._lease)
+    async def close(self, account: Account | None) -> None:
+        """Free the session. A turn that has not ended was left by its client: what was streamed is stored with a stop
+        notice, the usage so far, and a session record. All within four seconds."""
+        self._lease.aborted.set()
+        try:
+            if self._work is not None:
+                await asyncio.wait((self._work,), timeout=CLEANUP_SECONDS)
+            else:
+                await self._leave(account)
+        finally:
+            self._leases.release(self._lease)
 
     async def answered(self, account: Account) -> Result[None, ErrorDetail]:
         """Write session record, then usage: it is recorded even when the session record cannot be, it must not be
-        lost. Goes on when the turn is cancelled."""
-        self._answered = True
-        return await background.finish(self._save_and_bill(account), name="end a turn")
+        lost. Fails with `not_found` when the session was deleted meanwhile: then nothing of the turn stays."""
+        work = self._begin(self._answered(account), name="end a turn")
+        if await shutdown.wait_for(work, grace=GRACE_SECONDS):
+            return work.result()
+        return Failure(STOPPING)
 
     async def failed(self, text: str, account: Account | None) -> Result[None, ErrorDetail]:
         """Store the user message unless it is stored already, `text` as the assistant's message, the usage of
-        completed model calls, and a session record. A failure of the turn-end writes themselves is not stored."""
-        try:
-            if self._answered:
-                return Success(None)
-            return all_done(
-                await asyncio.gather(
-                    self._store([{"text": text}], MISSING_RESULT),
-                    self._sessions.ensure_record(self._user_id, self._session_id),
-                    self._bill(account),
-                ),
-                what="a failed turn",
-            )
-        finally:
-            self.release()
+        completed model calls, and a session record. Does nothing after `answered`: a failure of the turn-end writes
+        themselves is not stored."""
+        if self._work is not None:
+            return Success(None)
+        return await asyncio.shield(self._begin(self._failed(text, account), name="end a failed turn"))
 
-    async def left(self, account: Account | None) -> None:
-        """Store what was streamed with a stop notice, the usage so far, and a session record, within five seconds.
-        Nobody is listening any more: what cannot be stored is told to the operator."""
-        try:
-            self._lease.aborted.set()
-            if not self._answered:
-                await self._stop_in_time(account)
-        finally:
-            self.release()
+    def _begin(
+        self, ending: Coroutine[Any, Any, Result[None, ErrorDetail]], *, name: str
+    ) -> asyncio.Task[Result[None, ErrorDetail]]:
+        """In a task of its own, which goes on when the turn is cancelled."""
+        self._work = background.start(ending, name=name)
+        return self._work
 
-    async def _stop_in_time(self, account: Account | None) -> None:
-        work = background.start(self._stop(account), name="end an aborted turn")
+    async def _leave(self, account: Account | None) -> None:
+        # Nobody is listening any more: what cannot be stored is told to the operator.
+        work = self._begin(self._left(account), name="end an aborted turn")
         done, _ = await asyncio.wait((work,), timeout=CLEANUP_SECONDS)
         if not done:
             work.cancel()
             self._log_lost("timeout", {})
+            background.spawn(self._free(), name="release the lease of an aborted turn")
             return
         match work.result():
             case Failure(error):
                 self._log_lost(error.code.value, error.context)
 
-    async def _stop(self, account: Account | None) -> Result[None, ErrorDetail]:
+    async def _answered(self, account: Account) -> Result[None, ErrorDetail]:
+        saved = await self._unless_deleted(await self._save_session(account))
+        billed, freed = await asyncio.gather(self._bill(account), self._leases.give_back(self._lease))
+        return all_done((saved, billed, freed), what="the end of a turn")
+
+    async def _failed(self, text: str, account: Account | None) -> Result[None, ErrorDetail]:
+        stored, ensured, billed = await asyncio.gather(
+            self._store([{"text": text}], MISSING_RESULT),
+            self._sessions.ensure_record(self._user_id, self._session_id),
+            self._bill(account),
+        )
+        ensured = await self._unless_deleted(ensured)
+        freed = await self._leases.give_back(self._lease)
+        return all_done((stored, ensured, billed, freed), what="a failed turn")
+
+    async def _left(self, account: Account | None) -> Result[None, ErrorDetail]:
         partial = account.partial_text if account is not None else ""
         blocks: list[ContentBlock] = [{"text": partial}] if partial.strip() else []
-        return all_done(
-            await asyncio.gather(
-                self._store([*blocks, {"text": STOPPED_BY_USER}], STOPPED_BY_USER),
-                self._save_session(account)
-                if account is not None
-                else self._sessions.ensure_record(self._user_id, self._session_id),
-                self._bill(account),
-            ),
-            what="an aborted turn",
+        told, stored, saved, billed = await asyncio.gather(
+            self._leases.abort(self._lease),
+            self._store([*blocks, {"text": STOPPED_BY_USER}], STOPPED_BY_USER),
+            self._save_session(account)
+            if account is not None
+            else self._sessions.ensure_record(self._user_id, self._session_id),
+            self._bill(account),
+        )
+        saved = await self._unless_deleted(saved)
+        freed = await self._leases.give_back(self._lease)
+        return all_done((stored, saved, billed, told, freed), what="an aborted turn")
+
+    async def _free(self) -> None:
+        await best_effort(
+            self._leases.give_back(self._lease),
+            reason="Nobody waits for the answer any more; the lease is released later, or expires.",
+            default=None,
         )
 
-    async def _save_and_bill(self, account: Account) -> Result[None, ErrorDetail]:
-        saved = await self._save_session(account)
-        billed = await self._bill(account)
-        return all_done((saved, billed), what="the end of a turn")
+    @railway
+    async def _unless_deleted(self, saved: Result[None, ErrorDetail]) -> Result[None, ErrorDetail]:
+        """The deletion of the session promised that its messages go: those that came after it, too."""
+        error = error_of(saved)
+        if error is not None and error.code is ErrorCode.NOT_FOUND:
+            (await self._conversation.unwrap().discard()).unwrap()
+        return saved
 
     @railway
     async def _store(self, blocks: list[ContentBlock], missing_result: str) -> Result[None, ErrorDetail]:

@@ -8,6 +8,8 @@ from apis.shared.lifecycle import Shutdown
 from apis.shared.result import Failure, Result
 
 TURN_LIMIT_SECONDS = 600.0
+# What cannot be stopped, a tool in a thread for instance, is left to itself.
+CLOSING_SECONDS = 1.0
 
 TIME_LIMIT = ErrorDetail(code=ErrorCode.TIMEOUT, message="The answer took longer than ten minutes and was stopped.")
 STOPPING = ErrorDetail(
@@ -21,7 +23,7 @@ async def within_limits[T](
     """The items up to the first Failure; `timeout` after `seconds`, `service_unavailable` when the process stops.
 
     The source runs in one task of its own, so its context is one task whatever the consumer does; it is cancelled
-    and closed before this generator ends.
+    and closed before this generator ends, unless that takes more than a second.
     """
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Result[T, ErrorDetail] | None] = asyncio.Queue()
@@ -48,4 +50,4 @@ async def within_limits[T](
         timer.cancel()
         unsubscribe()
         source.cancel()
-        await asyncio.wait((source,))
+        await asyncio.wait((source,), timeout=CLOSING_SECONDS)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Failure, Result, Success
+from apis.shared.sessions.leases.repository import new_owner
 
 ABORTED_TURN_WAIT_SECONDS = 5.0
 # A client that hung up and sends again, or sends as soon as it has read `done`, may be faster than our notice of it.
@@ -18,6 +19,7 @@ class Lease:
     """The right to run the one turn of a session."""
 
     key: SessionKey
+    owner: str = field(default_factory=new_owner)
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -36,7 +38,7 @@ class LiveTurns:
             if running.aborted.is_set():
                 await _first(running.released, timeout=ABORTED_TURN_WAIT_SECONDS)
             if key in self._leases:
-                return Failure(_BUSY)
+                return Failure(BUSY)
         lease = self._leases[key] = Lease(key)
         return Success(lease)
 
@@ -53,4 +55,4 @@ async def _first(*events: asyncio.Event, timeout: float) -> None:  # noqa: ASYNC
         waiter.cancel()
 
 
-_BUSY = conflict("This conversation is still answering an earlier message. Please wait until it has finished.")
+BUSY = conflict("This conversation is still answering an earlier message. Please wait until it has finished.")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 
@@ -13,6 +13,7 @@ from agents.system_prompt import build_system_prompt
 from agents.tools.selection import ToolSelection, select_tools
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
+from agents.turn.leases import TurnLeases
 from agents.turn.live import Lease, LiveTurns
 from agents.turn.memory_context import MemoryContext, get_memory_context
 from agents.turn.plan import Plan
@@ -21,15 +22,17 @@ from agents.turn.turn import FailedTurn, OpenTurn, Turn
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
+from apis.shared.lifecycle import background
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
 from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
-from apis.shared.result import Failure, Result, Success, collect, fold, railway
+from apis.shared.result import Failure, Result, Success, best_effort, collect, fold, railway
+from apis.shared.sessions.leases.service import get_leases
 from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
-from apis.shared.sessions.models import SessionRecord, StoredMessage
+from apis.shared.sessions.models import Message, SessionRecord, StoredMessage
 from apis.shared.settings import ChatSettings, InstitutionSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.wiring import once
@@ -52,6 +55,7 @@ class TurnService:
         files: FileResolver,
         usage: UsageRecorder,
         memory: MemoryContext | None,
+        leases: TurnLeases,
     ) -> None:
         self._sessions = sessions
         self._messages = messages
@@ -61,7 +65,7 @@ class TurnService:
         self._files = files
         self._usage = usage
         self._memory = memory
-        self._live = LiveTurns()
+        self._leases = leases
 
     @railway
     async def open(self, request: TurnRequest) -> Result[OpenTurn, ErrorDetail]:
@@ -70,31 +74,43 @@ class TurnService:
         """
         check_request(request).unwrap()
         inline = decode_files(request.files).unwrap()
-        lease = (await self._live.acquire(request.user.user_id, request.session_id)).unwrap()
+        lease = (await self._leases.acquire(request.user.user_id, request.session_id)).unwrap()
         opened: Result[OpenTurn, ErrorDetail] | None = None
         try:
             opened = await self._open(request, inline, lease)
         finally:
             if not isinstance(opened, Success):
-                self._live.release(lease)
+                await background.finish(self._give_back(lease), name="release the lease of a refused turn")
         return opened
+
+    async def _give_back(self, lease: Lease) -> None:
+        await best_effort(
+            self._leases.give_back(lease),
+            reason="The turn was refused; its lease is released later, or expires.",
+            default=None,
+        )
+        self._leases.release(lease)
 
     async def _open(
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
-        reads = await self._read(request)
-        refusal = _refusal(reads.session) or _refusal(reads.model) or _refusal(_none_empty(reads.files))
+        reads = await self._read(request, lease)
+        refusal = (
+            _refusal(reads.session)
+            or _refusal(reads.lease)
+            or _refusal(reads.model)
+            or _refusal(_none_empty(reads.files))
+        )
+        if refusal is None and reads.session == Success(None):
+            refusal = _refusal(await self._sessions.reserve(request.user.user_id, request.session_id))
         if refusal is not None:
             return Failure(refusal)
         conversation = self._messages.map(
             lambda store: Conversation(
-                store,
-                request.user.user_id,
-                request.session_id,
-                messages_before=reads.history.map(len).value_or(None),
+                store, request.user.user_id, request.session_id, history=reads.history.value_or(None)
             )
         )
-        planned = _plan(request, inline, reads)
+        planned = _plan(request, inline, reads, owed=conversation.map(lambda known: known.owed).value_or(()))
         ending = Ending(
             request=request,
             file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],
@@ -102,7 +118,7 @@ class TurnService:
             sessions=self._sessions,
             usage=self._usage,
             lease=lease,
-            live=self._live,
+            leases=self._leases,
         )
         turn = planned.bind(
             lambda plan: conversation.map(
@@ -111,19 +127,28 @@ class TurnService:
         )
         return Success(fold(turn, success=_as_open, failure=lambda error: FailedTurn(error, ending)))
 
-    async def _read(self, request: TurnRequest) -> "_Reads":
-        """Everything at once: the slowest read decides how long the user waits."""
+    async def _read(self, request: TurnRequest, lease: Lease) -> "_Reads":
+        """Everything at once: the slowest read decides how long the user waits. Only what another turn may have
+        written while its lease was waited for is read again."""
         user = request.user
-        return _Reads(
-            *await asyncio.gather(
+        confirmed, read = await asyncio.gather(
+            self._leases.confirm(lease),
+            asyncio.gather(
                 self._sessions.check_turn(user.user_id, request.session_id),
                 self._permitted_model(request),
                 self._tools.filter(user, request.enabled_tools or ()),
                 self._resolved_files(request),
                 self._history(request),
                 self._recall(request),
-            )
+            ),
         )
+        reads = _Reads(confirmed, *read)
+        if not confirmed.value_or(False):
+            return reads
+        session, history = await asyncio.gather(
+            self._sessions.check_turn(user.user_id, request.session_id), self._history(request)
+        )
+        return replace(reads, session=session, history=history)
 
     @railway
     async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:
@@ -159,6 +184,7 @@ class TurnService:
 
 @dataclass(frozen=True, slots=True)
 class _Reads:
+    lease: Result[bool, ErrorDetail]
     session: Result[SessionRecord | None, ErrorDetail]
     model: Result[ManagedModel | None, ErrorDetail]
     tools: Result[FilteredTools, ErrorDetail]
@@ -186,8 +212,11 @@ def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[A
 
 
 @railway
-def _plan(request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads) -> Result[Plan, ErrorDetail]:
+def _plan(
+    request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads, *, owed: Sequence[Message]
+) -> Result[Plan, ErrorDetail]:
     _offered(request).unwrap()
+    reads.lease.unwrap()
     session = reads.session.unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
@@ -211,7 +240,7 @@ def _plan(request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads) -
             tools=_runnable(permitted).unwrap(),
             enabled_tools=None if request.enabled_tools is None else permitted.allowed,
             files=(*inline, *files),
-            history=reads.history.unwrap(),
+            history=[*reads.history.unwrap(), *(StoredMessage(message, "") for message in owed)],
             memory_context=reads.memory_context,
             session=session,
         )
@@ -264,4 +293,5 @@ def get_turn_service() -> TurnService:
         files=get_file_resolver(),
         usage=get_usage_recorder(),
         memory=get_memory_context(),
+        leases=TurnLeases(LiveTurns(), get_leases()),
     )

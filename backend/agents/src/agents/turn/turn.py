@@ -1,6 +1,5 @@
 """One chat turn: run the agent, stream its events, and end the turn whatever happens."""
 
-import sys
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -15,25 +14,26 @@ from agents.turn.ending import Ending
 from agents.turn.limits import TURN_LIMIT_SECONDS, within_limits
 from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.lifecycle import shutdown
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.models import ContentBlock
 
 
 class OpenTurn(Protocol):
-    """`stream` is consumed once, then `record_failure` if it failed."""
+    """`stream` is consumed once, then `record_failure` if it failed, and whatever happened, `close`."""
 
     def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
-        """The events of the turn. A Failure is the last item; the caller then awaits `record_failure`.
-
-        Closing or cancelling the stream before its end is the client hanging up: the agent is stopped, what was
-        streamed is stored, and the session is free again within five seconds.
-        """
+        """The events of the turn. A Failure is the last item. Closing the stream stops the agent."""
         ...
 
     async def record_failure(self, error: ErrorDetail, text: str) -> Result[None, ErrorDetail]:
-        """Store the failed turn with `text` as the assistant's message, and free the session."""
+        """Store the failed turn with `text` as the assistant's message."""
+        ...
+
+    async def close(self) -> None:
+        """Free the session. A turn that has not ended was left by its client: what was streamed is stored first,
+        within five seconds."""
         ...
 
 
@@ -50,6 +50,9 @@ class FailedTurn:
     async def record_failure(self, _: ErrorDetail, text: str) -> Result[None, ErrorDetail]:
         return await self._ending.failed(text, None)
 
+    async def close(self) -> None:
+        await self._ending.close(None)
+
 
 class Turn:
     """A turn that runs."""
@@ -61,24 +64,6 @@ class Turn:
         self._account = Account(plan)
 
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
-        failed = False
-        try:
-            async with aclosing(self._events()) as events:
-                async for item in events:
-                    failed = isinstance(item, Failure)
-                    yield item
-        finally:
-            cause = sys.exception()
-            # A bug reaches the adapter as an exception and is recorded by it like a failure.
-            if cause is None and not failed:
-                self._ending.release()
-            elif not failed and not isinstance(cause, Exception):
-                await self._ending.left(self._account)
-
-    async def record_failure(self, _: ErrorDetail, text: str) -> Result[None, ErrorDetail]:
-        return await self._ending.failed(text, self._account)
-
-    async def _events(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
         match await self._build():
             case Failure(error):
                 yield Failure(error)
@@ -86,6 +71,12 @@ class Turn:
                 async with aclosing(self._answer(run, prompt)) as items:
                     async for item in items:
                         yield item
+
+    async def record_failure(self, _: ErrorDetail, text: str) -> Result[None, ErrorDetail]:
+        return await self._ending.failed(text, self._account)
+
+    async def close(self) -> None:
+        await self._ending.close(self._account)
 
     @railway
     async def _build(self) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
@@ -128,5 +119,8 @@ class Turn:
 
 def _saved_incompletely(error: ErrorDetail) -> ErrorDetail:
     """The same failure, told for what it means here: the answer is complete, its record is not."""
-    told = error.model_copy(update={"message": "The answer was produced but could not be saved completely."})
+    text = "The answer was produced but could not be saved completely."
+    if error.code is ErrorCode.NOT_FOUND:
+        text = "The conversation was deleted while it was answered; the answer is not kept."
+    told = error.model_copy(update={"message": text})
     return told.caused_by(error.cause, **error.context).with_recovery(recoverable=False)

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
-    from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
 
-POOL_SIZE = 50
+# More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
+POOL_SIZE = 8
 CONNECT_TIMEOUT_SECONDS = 2.0
 READ_TIMEOUT_SECONDS = 3.5
 MAX_ATTEMPTS = 2
@@ -111,7 +111,6 @@ def client_config() -> "Config":
     )
 
 
-dynamodb: ServiceClient["DynamoDBClient"] = ServiceClient("dynamodb")
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")

@@ -3,11 +3,15 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from apis.shared.aws.client import agentcore, agentcore_control
+from apis.shared.aws.client import ServiceClient, agentcore, agentcore_control
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
+    from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
 
 PAGE_SIZE = 100
 
@@ -47,13 +51,20 @@ class MemoryRecord:
 class Memory:
     """One memory resource. Every method fails as the AWS rows of the error vocabulary say."""
 
-    def __init__(self, memory_id: str) -> None:
+    def __init__(
+        self,
+        memory_id: str,
+        client: "ServiceClient[BedrockAgentCoreClient]" = agentcore,
+        control: "ServiceClient[BedrockAgentCoreControlClient]" = agentcore_control,
+    ) -> None:
         self.memory_id = memory_id
+        self.client = client
+        self.control = control
 
     async def create_event(
         self, *, actor_id: str, session_id: str, timestamp: datetime, payload: list[Payload]
     ) -> Result[None, ErrorDetail]:
-        answer = await agentcore.call(
+        answer = await self.client.call(
             lambda client: client.create_event(
                 memoryId=self.memory_id,
                 actorId=actor_id,
@@ -68,7 +79,7 @@ class Memory:
         self, *, actor_id: str, session_id: str, token: str | None = None
     ) -> Result[EventPage, ErrorDetail]:
         following: dict[str, str] = {} if token is None else {"nextToken": token}
-        answer = await agentcore.call(
+        answer = await self.client.call(
             lambda client: client.list_events(
                 memoryId=self.memory_id,
                 actorId=actor_id,
@@ -99,7 +110,7 @@ class Memory:
                 return
 
     async def delete_event(self, *, actor_id: str, session_id: str, event_id: str) -> Result[None, ErrorDetail]:
-        answer = await agentcore.call(
+        answer = await self.client.call(
             lambda client: client.delete_event(
                 memoryId=self.memory_id, actorId=actor_id, sessionId=session_id, eventId=event_id
             )
@@ -108,12 +119,12 @@ class Memory:
 
     async def strategies(self) -> Result[list[Strategy], ErrorDetail]:
         """The memory's strategies; both the current and the older member names of the service are read."""
-        answer = await agentcore_control.call(lambda client: client.get_memory(memoryId=self.memory_id))
+        answer = await self.control.call(lambda client: client.get_memory(memoryId=self.memory_id))
         return answer.map(lambda found: [_strategy(item) for item in found["memory"].get("strategies", [])])
 
     async def retrieve(self, *, namespace: str, search: str, top_k: int) -> Result[list[MemoryRecord], ErrorDetail]:
         """The best matches, most relevant first, of exactly `namespace`: the service itself matches prefixes."""
-        answer = await agentcore.call(
+        answer = await self.client.call(
             lambda client: client.retrieve_memory_records(
                 memoryId=self.memory_id,
                 namespace=namespace,

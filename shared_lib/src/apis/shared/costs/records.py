@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from apis.shared.aws.dynamodb import Item, Put, Table, plain
+from apis.shared.aws.dynamodb import Item, Table, plain
 from apis.shared.costs.models import CostRecord
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success
@@ -47,5 +47,4 @@ class CostRecords:
             "messageId": message_index,
             "ttl": int(time.time()) + RECORD_TTL_SECONDS,
         }
-        body: Item = record.stored()
-        return await self._table.put(Put({**keys, **body}))
+        return await self._table.put({**keys, **record.stored()})

@@ -5,16 +5,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from apis.shared.aws.dynamodb import PK_ABSENT, Item, Put, Table, Update, Value
+from apis.shared.aws.dynamodb import Item, Table, added, assigned
 from apis.shared.costs.counted import Counted
-from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.errors import ErrorDetail
 from apis.shared.moments import offset_form
-from apis.shared.result import Failure, Result, Success, all_done, railway
+from apis.shared.result import Result, all_done, railway
 
 _DAY_SECONDS = 24 * 60 * 60
-
-# Marks a lost condition that is an expected outcome; it never leaves this module.
-_LOST = ErrorDetail(code=ErrorCode.CONFLICT, message="expected", detail="expected")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,34 +47,24 @@ class SystemRollups:
     @railway
     async def _count(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
         is_new = (await self._first_seen(rollup, counted.user_id)).unwrap()
-        added: dict[str, Value] = {"totalCost": counted.cost, "totalRequests": 1, **rollup.counters}
+        counters = {"totalCost": counted.cost, "totalRequests": 1, **rollup.counters}
         if is_new:
-            added[rollup.user_counter] = 1
-        settled: dict[str, Value] = {"lastUpdated": offset_form(), "type": rollup.kind.lower(), **rollup.described}
-        updated = await self._table.update(
-            Update(
-                key={"PK": f"ROLLUP#{rollup.kind}", "SK": rollup.key},
-                expression=(
-                    f"SET {', '.join(f'#{name} = :{name}' for name in settled)} "
-                    f"ADD {', '.join(f'#{name} :{name}' for name in added)}"
-                ),
-                names={f"#{name}": name for name in (*settled, *added)},
-                values={f":{name}": value for name, value in {**settled, **added}.items()},
-            ),
-            returning="NONE",
+            counters[rollup.user_counter] = 1
+        settled: Item = {"lastUpdated": offset_form(), "type": rollup.kind.lower(), **rollup.described}
+        return await self._table.update(
+            {"PK": f"ROLLUP#{rollup.kind}", "SK": rollup.key}, assigned(settled) & added(counters)
         )
-        return updated.map(lambda _: None)
 
     async def _first_seen(self, rollup: _Rollup, user_id: str) -> Result[bool, ErrorDetail]:
         """True for a user who is new in the period; a known user is not a failure."""
-        marker: Item = {
-            "PK": rollup.seen,
-            "SK": user_id,
-            "trackedAt": offset_form(),
-            "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
-        }
-        marked = await self._table.put(Put(marker, PK_ABSENT), lost_condition=_LOST)
-        return Success(False) if _is_lost(marked) else marked.map(lambda _: True)
+        return await self._table.put_if_absent(
+            {
+                "PK": rollup.seen,
+                "SK": user_id,
+                "trackedAt": offset_form(),
+                "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
+            }
+        )
 
 
 def _rollups(counted: Counted) -> list[_Rollup]:
@@ -104,11 +91,3 @@ def _rollups(counted: Counted) -> list[_Rollup]:
         described = {"modelId": info.model_id, "modelName": info.model_name, "provider": info.provider}
         rollups.append(_Rollup("MODEL", key, f"ACTIVE#MODEL#{key}", 400, "uniqueUsers", tokens, described))
     return rollups
-
-
-def _is_lost[T](result: Result[T, ErrorDetail]) -> bool:
-    match result:
-        case Failure(error):
-            return error == _LOST
-        case _:
-            return False

@@ -1,17 +1,18 @@
 """What each user spent in each month."""
 
 import calendar
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
+from functools import reduce
+from operator import and_
 
-from apis.shared.aws.dynamodb import PK_ABSENT, Condition, Item, Put, Table, Update, Value
+from apis.shared.aws.dynamodb import F, Item, Key, Table, UpdateExpression, added, assigned, increased
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import cents_key
-from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
+from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success, railway
 
-# Marks a lost condition that is an expected outcome; it never leaves this module.
-_LOST = ErrorDetail(code=ErrorCode.CONFLICT, message="expected", detail="expected")
+type Counters = Mapping[str, int | float]
 
 
 class UserCostSummaries:
@@ -27,16 +28,14 @@ class UserCostSummaries:
         One call for a user who has used the model this month, plus one when the total reaches another cent; two for
         the first record of a month.
         """
-        added = await self._increment(counted)
-        if _is_lost(added):
-            created = await self._create(counted)
-            if not _is_lost(created):
-                return created
+        item = (await self._increment_as_latest(counted)).unwrap()
+        if item is None:
+            if (await self._table.put_if_absent(_first(counted))).unwrap():
+                return Success(None)
             (await self._prepare_model(counted)).unwrap()
-            added = await self._increment(counted)
-        if _is_lost(added):
-            added = await self._increment(counted, is_latest=False)
-        item = added.unwrap()
+            item = (await self._increment_as_latest(counted)).unwrap()
+        if item is None:
+            item = (await self._increment(counted)).unwrap()
         total = item.get("totalCost")
         if not isinstance(total, int | Decimal):
             return Failure(internal_error(None, entity="UserCostSummary", corrupt_fields="totalCost"))
@@ -46,99 +45,65 @@ class UserCostSummaries:
             return Success(None)
         return await self._rank(counted, rank)
 
-    async def _increment(self, counted: Counted, *, is_latest: bool = True) -> Result[Item, ErrorDetail]:
-        """Lost when the model has no breakdown yet, or, for the latest, when a later turn was counted before."""
-        model = "modelBreakdown.#model"
-        # ADD takes top-level attributes only; nested counters are arithmetic in SET.
-        nested = [f"{model}.{name} = if_not_exists({model}.{name}, :zero) + :{name}" for name in _per_model(counted)]
-        settled = [
-            *_assigned(_settled(counted)),
-            *(f"{name} = if_not_exists({name}, :{name})" for name in _settled_once(counted)),
-        ]
-        values: dict[str, Value] = {
-            ":zero": 0,
-            **_named(_settled(counted)),
-            **_named(_settled_once(counted)),
-            **_named(_per_model(counted)),
-            **_named(_totals(counted)),
-        }
-        condition = f"attribute_exists({model})"
-        if is_latest:
-            settled.append("lastUpdated = :now")
-            values[":now"] = counted.turn_timestamp
-            condition += " AND (attribute_not_exists(lastUpdated) OR lastUpdated <= :now)"
-        return await self._table.update(
-            Update(
-                key=_summary_key(counted),
-                expression=(
-                    f"SET {', '.join([*settled, *nested])} "
-                    f"ADD {', '.join(f'{name} :{name}' for name in _totals(counted))}"
-                ),
-                names={"#model": counted.model_key},
-                values=values,
-                condition=Condition(condition),
-            ),
-            lost_condition=_LOST if is_latest else None,
+    async def _increment_as_latest(self, counted: Counted) -> Result[Item | None, ErrorDetail]:
+        """None when the model has no breakdown yet, or when a later turn was counted before."""
+        updated = F("lastUpdated")
+        return await self._table.update_if_and_get(
+            _key(counted),
+            _increments(counted) & updated.set(counted.turn_timestamp),
+            condition=_breakdown(counted).exists() & (updated.does_not_exist() | updated.lte(counted.turn_timestamp)),
         )
 
-    async def _create(self, counted: Counted) -> Result[None, ErrorDetail]:
-        """The whole item of a month's first record; lost when there is one."""
-        item: Item = {
-            **_summary_key(counted),
-            **_settled(counted),
-            **_settled_once(counted),
-            **_totals(counted),
-            "lastUpdated": counted.turn_timestamp,
-            "GSI2SK": cents_key(counted.cost),
-            "modelBreakdown": {counted.model_key: {**_described(counted), **_per_model(counted)}},
-        }
-        return await self._table.put(Put(item, PK_ABSENT), lost_condition=_LOST)
+    async def _increment(self, counted: Counted) -> Result[Item, ErrorDetail]:
+        return await self._table.update_and_get(
+            _key(counted), _increments(counted), condition=_breakdown(counted).exists()
+        )
 
     @railway
     async def _prepare_model(self, counted: Counted) -> Result[None, ErrorDetail]:
         """A breakdown of zeros for the model's first use in a month; does nothing when there is one."""
-        fresh: dict[str, Value] = {**_described(counted), **dict.fromkeys(_per_model(counted), 0)}
-        prepared = await self._table.update(
-            Update(
-                key=_summary_key(counted),
-                expression="SET modelBreakdown.#model = if_not_exists(modelBreakdown.#model, :fresh)",
-                names={"#model": counted.model_key},
-                values={":fresh": fresh},
-                condition=Condition("attribute_exists(modelBreakdown)"),
-            ),
-            lost_condition=_LOST,
-            returning="NONE",
-        )
-        if not _is_lost(prepared):
-            return prepared.map(lambda _: None)
+        fresh: Item = {**_described(counted), **dict.fromkeys(_per_model(counted), 0)}
+        breakdowns = F("modelBreakdown")
+        change = _breakdown(counted).set_if_not_exists(fresh)
+        if (await self._table.update_if(_key(counted), change, condition=breakdowns.exists())).unwrap():
+            return Success(None)
         # An item of the previous system, which went on when it could not make the map.
-        with_map = await self._table.update(
-            Update(
-                key=_summary_key(counted),
-                expression="SET modelBreakdown = if_not_exists(modelBreakdown, :models)",
-                values={":models": {counted.model_key: fresh}},
-            ),
-            returning="NONE",
-        )
-        return with_map.map(lambda _: None)
+        return await self._table.update(_key(counted), breakdowns.set_if_not_exists({counted.model_key: fresh}))
 
     async def _rank(self, counted: Counted, rank: str) -> Result[None, ErrorDetail]:
         """The index key only grows; losing to a higher one is success."""
-        ranked = await self._table.update(
-            Update(
-                key=_summary_key(counted),
-                expression="SET GSI2SK = :rank",
-                values={":rank": rank},
-                condition=Condition("attribute_not_exists(GSI2SK) OR GSI2SK < :rank"),
-            ),
-            lost_condition=_LOST,
-            returning="NONE",
+        place = F("GSI2SK")
+        ranked = await self._table.update_if(
+            _key(counted), place.set(rank), condition=place.does_not_exist() | place.lt(rank)
         )
-        return Success(None) if _is_lost(ranked) else ranked.map(lambda _: None)
+        return ranked.map(lambda _: None)
 
 
-def _summary_key(counted: Counted) -> dict[str, str]:
+def _key(counted: Counted) -> Key:
     return {"PK": f"USER#{counted.user_id}", "SK": f"PERIOD#{counted.month}"}
+
+
+def _breakdown(counted: Counted) -> F:
+    return F("modelBreakdown", counted.model_key)
+
+
+def _first(counted: Counted) -> Item:
+    """The whole item of a month's first record."""
+    return {
+        **_key(counted),
+        **_settled(counted),
+        **_settled_once(counted),
+        **_totals(counted),
+        "lastUpdated": counted.turn_timestamp,
+        "GSI2SK": cents_key(counted.cost),
+        "modelBreakdown": {counted.model_key: {**_described(counted), **_per_model(counted)}},
+    }
+
+
+def _increments(counted: Counted) -> UpdateExpression:
+    once = [F(name).set_if_not_exists(value) for name, value in _settled_once(counted).items()]
+    of_model = [increased(F("modelBreakdown", counted.model_key, name), by) for name, by in _per_model(counted).items()]
+    return reduce(and_, [assigned(_settled(counted)), *once, *of_model, added(_totals(counted))])
 
 
 def _settled(counted: Counted) -> dict[str, str]:
@@ -153,7 +118,7 @@ def _settled_once(counted: Counted) -> dict[str, str]:
     }
 
 
-def _totals(counted: Counted) -> dict[str, int | float]:
+def _totals(counted: Counted) -> Counters:
     return {
         "totalCost": counted.cost,
         "cacheSavings": counted.savings,
@@ -165,7 +130,7 @@ def _totals(counted: Counted) -> dict[str, int | float]:
     }
 
 
-def _per_model(counted: Counted) -> dict[str, int | float]:
+def _per_model(counted: Counted) -> Counters:
     return {
         "cost": counted.cost,
         "requests": 1,
@@ -179,19 +144,3 @@ def _per_model(counted: Counted) -> dict[str, int | float]:
 def _described(counted: Counted) -> dict[str, str]:
     info = counted.record.model_info
     return {"modelName": info.model_name, "provider": info.provider or "unknown"}
-
-
-def _named(values: Mapping[str, Value]) -> dict[str, Value]:
-    return {f":{name}": value for name, value in values.items()}
-
-
-def _assigned(values: Iterable[str]) -> list[str]:
-    return [f"{name} = :{name}" for name in values]
-
-
-def _is_lost[T](result: Result[T, ErrorDetail]) -> bool:
-    match result:
-        case Failure(error):
-            return error == _LOST
-        case _:
-            return False

@@ -2,12 +2,24 @@
 
 import asyncio
 
-from apis.shared.aws.dynamodb import PK_EXISTS, Condition, Delete, Query, Table, Update, Write, parse_as, transact
+from apis.shared.aws.dynamodb import (
+    PK_EXISTS,
+    Delete,
+    HashKey,
+    Operation,
+    Query,
+    Table,
+    Update,
+    added,
+    assigned,
+    parse_as,
+    transact,
+)
 from apis.shared.aws.s3 import Bucket
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found
 from apis.shared.files.models import FileRecord
 from apis.shared.moments import zulu_form
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, all_done, collect, railway
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.wiring import once
 
@@ -20,7 +32,7 @@ class FileRepository:
     @railway
     async def list_session_files(self, user_id: str, session_id: str) -> Result[list[FileRecord], ErrorDetail]:
         """This user's files only: the index holds those of everybody who used the same session id."""
-        query = Query(Condition("GSI1PK = :session", values={":session": f"CONV#{session_id}"}), index="SessionIndex")
+        query = Query(HashKey("GSI1PK", f"CONV#{session_id}"), index="SessionIndex")
         items = (await self._table.query_all(query)).unwrap()
         return collect(parse_as(FileRecord, item) for item in items if item["PK"] == f"USER#{user_id}")
 
@@ -32,8 +44,8 @@ class FileRepository:
         outcomes = [_unless_gone(outcome) for outcome in await asyncio.gather(*(self.delete(file) for file in files))]
         failed = [file.upload_id for file, outcome in zip(files, outcomes, strict=True) if isinstance(outcome, Failure)]
         return (
-            collect(outcomes)
-            .map(len)
+            all_done(outcomes, what="files of a deleted session")
+            .map(lambda _: len(files))
             .alt(lambda error: error.caused_by(None, failed=f"{len(failed)} of {len(files)}: {' '.join(failed)}"))
         )
 
@@ -43,30 +55,20 @@ class FileRepository:
         that nothing is subtracted twice."""
         (await Bucket(file.s3_bucket or self._default_bucket).delete(file.s3_key)).unwrap()
         owner = f"USER#{file.user_id}"
-        writes: list[tuple[Table, Write]] = [
-            (self._table, Delete({"PK": owner, "SK": f"FILE#{file.upload_id}"}, PK_EXISTS))
+        operations: list[Operation] = [
+            Delete(self._table.name, {"PK": owner, "SK": f"FILE#{file.upload_id}"}, PK_EXISTS)
         ]
         if file.status == "ready":
-            writes.append((self._table, _uncount(file)))
-        return await transact(writes, lost_condition=not_found("The file does not exist."))
+            usage = added({"totalBytes": -file.size_bytes, "fileCount": -1}) & assigned(
+                {"userId": file.user_id, "updatedAt": zulu_form()}
+            )
+            operations.append(Update(self._table.name, {"PK": owner, "SK": "QUOTA"}, usage))
+        return await transact(operations, lost=not_found("The file does not exist."))
 
 
 def _unless_gone(outcome: Result[None, ErrorDetail]) -> Result[None, ErrorDetail]:
     """Somebody else has just deleted it: there is nothing left to do."""
     return outcome.lash(lambda error: Success(None) if error.code is ErrorCode.NOT_FOUND else Failure(error))
-
-
-def _uncount(file: FileRecord) -> Update:
-    return Update(
-        key={"PK": f"USER#{file.user_id}", "SK": "QUOTA"},
-        expression="ADD totalBytes :bytes, fileCount :files SET userId = :user, updatedAt = :now",
-        values={
-            ":bytes": -file.size_bytes,
-            ":files": -1,
-            ":user": file.user_id,
-            ":now": zulu_form(),
-        },
-    )
 
 
 @once

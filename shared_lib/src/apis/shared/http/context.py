@@ -1,5 +1,6 @@
 """What is known about the request in progress: its id, its user, and the failure that it ended with."""
 
+import logging
 import re
 import time
 import uuid
@@ -36,6 +37,17 @@ def enter(context: RequestContext) -> None:
 def current() -> RequestContext:
     """The context of this request; a fresh one outside any request."""
     return _current.get(RequestContext())
+
+
+class RequestIds(logging.Filter):
+    """Gives each log record that is written while a request is handled, or by work that the request started, the
+    request's id: one failure can then be followed through records that do not know of HTTP."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = _current.get(None)
+        if request is not None and not hasattr(record, "request_id"):
+            record.request_id = request.request_id
+        return True
 
 
 def note_user(user_id: str) -> None:

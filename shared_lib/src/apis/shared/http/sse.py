@@ -18,12 +18,15 @@ from apis.shared.errors import (
     build_conversational_error_event,
 )
 from apis.shared.http import context
-from apis.shared.lifecycle import background
+from apis.shared.lifecycle import background, shutdown
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_SECONDS = 15.0
+# How long the end of a stream waits for what cannot be stopped, and, in a process that stops, for what hangs.
+CLOSING_SECONDS = 0.5
+RECORDING_GRACE_SECONDS = 1.0
 
 
 class SseEvent(Protocol):
@@ -40,6 +43,9 @@ class SseEvent(Protocol):
 type FailureRecorder = Callable[[ErrorDetail, str], Coroutine[object, object, Result[None, ErrorDetail]]]
 """Persists a failed turn: gets the failure and the text that the user was shown."""
 
+type Closer = Callable[[], Coroutine[object, object, None]]
+"""Ends what the stream stands for, whatever became of the stream."""
+
 
 class _Signal(Enum):
     END = auto()
@@ -53,6 +59,9 @@ class EventStream(Response):
     A Failure is the last item. It is delivered as the conversational error sequence: five message events, then
     `record_failure` runs, then `stream_error` and `done`. When the client hangs up, the items are cancelled and
     closed, and this response waits for their clean-up. A silent stream is kept alive by `ping` events.
+
+    On every way out a failure that was met is recorded, and then `close` runs, once, in a task that no cancellation
+    of the request reaches.
     """
 
     media_type = "text/event-stream"
@@ -63,12 +72,16 @@ class EventStream(Response):
         *,
         session_id: str,
         record_failure: FailureRecorder | None = None,
+        close: Closer | None = None,
     ) -> None:
         self.status_code = 200
         self.background = None
         self._items = items
         self._session_id = session_id
         self._record_failure = record_failure
+        self._close = close
+        self._failure: ErrorDetail | None = None
+        self._recording: asyncio.Task[bool] | None = None
         self._queue: asyncio.Queue[bytes | _Signal] = asyncio.Queue()
         self._started = False
         self._failed_early: ErrorCode | None = None
@@ -99,7 +112,7 @@ class EventStream(Response):
             heartbeat.cancel()
             watcher.cancel()
             producer.cancel()
-            await asyncio.wait((producer, watcher))
+            await background.finish(self._wind_up(producer), name="wind up a stream")
 
     async def _send(self, send: Send, body: bytes) -> None:
         if not self._started:
@@ -114,14 +127,25 @@ class EventStream(Response):
             pass
         self._queue.put_nowait(_Signal.HANG_UP)
 
+    async def _wind_up(self, producer: asyncio.Task[None]) -> None:
+        await asyncio.wait((producer,), timeout=CLOSING_SECONDS)
+        try:
+            if self._failure is not None and self._recording is None:
+                self._begin_recording(self._failure)
+            if self._recording is not None:
+                await asyncio.wait((self._recording,), timeout=CLOSING_SECONDS)
+        finally:
+            if self._close is not None:
+                await self._close()
+
     async def _produce(self) -> None:
-        failure = await self._forward()
-        if failure is not None:
-            await self._fail(failure)
+        await self._forward()
+        if self._failure is not None:
+            await self._fail(self._failure)
         self._put("done", {})
 
-    async def _forward(self) -> ErrorDetail | None:
-        """Queue the events; the failure that ended them, if any."""
+    async def _forward(self) -> None:
+        """Queue the events; the failure that ended them, if any, is noted before they are closed."""
         try:
             async for item in self._items:
                 match item:
@@ -130,20 +154,24 @@ class EventStream(Response):
                             case Success(body):
                                 self._queue.put_nowait(body)
                             case Failure(error):
-                                return error
+                                self._note(error)
+                                return
                     case Failure(error):
-                        return error
+                        self._note(error)
+                        return
         except Exception as bug:
-            logger.exception("stream failed", extra={"request_id": context.current().request_id})
-            return _STREAM_FAILED.caused_by(bug)
+            logger.exception("stream failed")
+            self._note(_STREAM_FAILED.caused_by(bug))
         finally:
             close: Callable[[], Awaitable[None]] | None = getattr(self._items, "aclose", None)
             if close is not None:
                 await close()
-        return None
+
+    def _note(self, error: ErrorDetail) -> None:
+        self._failure = error
+        context.current().error = error
 
     async def _fail(self, error: ErrorDetail) -> None:
-        context.current().error = error
         if not self._started and self._queue.empty():
             self._failed_early = error.code
         event = conversational(error, self._session_id)
@@ -152,22 +180,29 @@ class EventStream(Response):
         self._put("content_block_delta", {"contentBlockIndex": 0, "type": "text", "text": event.message})
         self._put("content_block_stop", {"contentBlockIndex": 0})
         self._put("message_stop", {"stopReason": "error"})
-        if self._record_failure is not None and not await self._recorded(self._record_failure, error, event.message):
+        recording = self._begin_recording(error)
+        if not (await shutdown.wait_for(recording, grace=RECORDING_GRACE_SECONDS) and recording.result()):
             event = event.model_copy(update={"metadata": {**(event.metadata or {}), "persisted": False}})
         self._put("stream_error", event.model_dump(mode="json", exclude_none=True))
 
-    async def _recorded(self, record: FailureRecorder, error: ErrorDetail, text: str) -> bool:
-        # Shielded: a client that hangs up now must not leave the conversation without its ending.
+    def _begin_recording(self, error: ErrorDetail) -> asyncio.Task[bool]:
+        # A task of its own: a client that hangs up now must not leave the conversation without its ending.
+        self._recording = background.start(self._recorded(error), name="record a failed turn")
+        return self._recording
+
+    async def _recorded(self, error: ErrorDetail) -> bool:
+        if self._record_failure is None:
+            return True
         try:
-            result = await background.finish(record(error, text), name="record a failed turn")
+            result = await self._record_failure(error, conversational(error, self._session_id).message)
         except Exception:
-            logger.exception("recording a failed turn failed", extra={"request_id": context.current().request_id})
+            logger.exception("recording a failed turn failed")
             return False
         match result:
             case Failure(reason):
                 logger.error(
                     "recording a failed turn failed",
-                    extra={"request_id": context.current().request_id, "code": reason.code.value, **reason.context},
+                    extra={"code": reason.code.value, **reason.context},
                     exc_info=reason.cause,
                 )
                 return False

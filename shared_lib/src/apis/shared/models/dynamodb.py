@@ -1,6 +1,6 @@
 """Managed models in their table."""
 
-from apis.shared.aws.dynamodb import Condition, Query, Table
+from apis.shared.aws.dynamodb import HashKey, Query, Table
 from apis.shared.errors import ErrorDetail
 from apis.shared.models.models import ManagedModel, read_model
 from apis.shared.result import Result, Success, collect, railway
@@ -13,7 +13,7 @@ class DynamoManagedModels:
     @railway
     async def find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
         page = await self._table.query_page(
-            Query(Condition("GSI1PK = :model", values={":model": f"MODEL#{model_id}"}), index="ModelIdIndex", limit=1)
+            Query(HashKey("GSI1PK", f"MODEL#{model_id}"), index="ModelIdIndex", limit=1)
         )
         items = page.unwrap().items
         return read_model(items[0], key=str(items[0]["PK"])) if items else Success(None)

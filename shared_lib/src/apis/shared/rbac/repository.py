@@ -1,6 +1,6 @@
 """AppRoles in the roles table; the tool catalogue shares it."""
 
-from apis.shared.aws.dynamodb import Condition, Query, Table, parse_as
+from apis.shared.aws.dynamodb import HashKey, Query, Table, parse_as
 from apis.shared.errors import ErrorDetail
 from apis.shared.rbac.models import AppRole, RoleMapping
 from apis.shared.result import Result, Success, collect, railway
@@ -24,9 +24,7 @@ class AppRoleRepository:
         """The ids of the roles that an enabled mapping names, in the order of the index."""
         if self._table is None:
             return Success([])
-        query = Query(
-            Condition("GSI1PK = :role", values={":role": f"JWT_ROLE#{jwt_role}"}), index="JwtRoleMappingIndex"
-        )
+        query = Query(HashKey("GSI1PK", f"JWT_ROLE#{jwt_role}"), index="JwtRoleMappingIndex")
         items = (await self._table.query_all(query)).unwrap()
         mappings = collect(parse_as(RoleMapping, item) for item in items).unwrap()
         return Success([mapping.role_id for mapping in mappings if mapping.enabled])

@@ -12,25 +12,32 @@ from typing import Any
 from apis.shared.aws.dynamodb import (
     PK_ABSENT,
     PK_EXISTS,
+    AttributeType,
     Condition,
     Delete,
+    F,
+    HashKey,
     Item,
+    Key,
+    Operation,
     Put,
     Query,
+    RangeKey,
     Table,
-    Update,
-    Value,
-    Write,
+    assigned,
     parse_as,
+    plain,
     transact,
 )
 from apis.shared.costs.records import INDEX_PREFIX, read_cost
 from apis.shared.errors import ErrorDetail
 from apis.shared.page_tokens import decode_key_token, encode_key_token
-from apis.shared.result import Failure, Result, Success, collect, railway
+from apis.shared.result import Failure, Result, Success, collect, error_of, railway
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
-from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
+from apis.shared.sessions.repository import SESSION_CHANGED, Annotations, session_not_found
 
+# On a claim whose session has no record yet, because its first turn is running.
+_RESERVED = "reserved"
 ACTIVE, DELETED = "S#ACTIVE#", "S#DELETED#"
 _INDEX = "SessionLookupIndex"
 _GUARDED = ("messageCount", "title", "status", "starred", "tags", "preferences", "compaction")
@@ -45,7 +52,7 @@ class DynamoSessions:
     async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
         start = decode_key_token(token, partition=_user(user_id), prefix=ACTIVE).unwrap() if token is not None else None
         query = Query(
-            Condition("PK = :user AND begins_with(SK, :active)", values={":user": _user(user_id), ":active": ACTIVE}),
+            HashKey("PK", _user(user_id)) & RangeKey("SK").begins_with(ACTIVE),
             ascending=False,
             limit=limit,
         )
@@ -74,41 +81,41 @@ class DynamoSessions:
         # Oldest first, so that of several records of one message the latest wins.
         return Success(Annotations(lookup, dict(costs)))
 
+    @railway
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        claim = _claim(user_id, session_id)
+        if (await self._table.put_if_absent({**claim, _RESERVED: True})).unwrap():
+            return Success(None)
+        return await self._refuse_foreign(user_id, session_id)
+
+    @railway
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
         session: Item = {**_keys(record.user_id, record.session_id, _active_key(record)), **record.stored()}
-        writes: list[tuple[Table, Write]] = [
-            (self._table, Put(_claim(record), PK_ABSENT)),
-            (self._table, Put(session, PK_ABSENT)),
-        ]
-        return await transact(writes, lost_condition=SESSION_CHANGED)
+        unclaimed = PK_ABSENT | (F("userId").equals(record.user_id) & F(_RESERVED).exists())
+        operations = [self._put(_claim_of(record), unclaimed), self._put(session, PK_ABSENT)]
+        created = await transact(operations, lost=SESSION_CHANGED)
+        if error_of(created) == SESSION_CHANGED:
+            (await self._refuse_foreign(record.user_id, record.session_id)).unwrap()
+        return created
+
+    @railway
+    async def _refuse_foreign(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        claim = (await self._table.get(_claim_key(session_id), consistent=True)).unwrap()
+        is_foreign = claim is not None and claim.get("userId") != user_id
+        return Failure(session_not_found(session_id)) if is_foreign else Success(None)
 
     @railway
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
-        has_map = record.preferences is not None
-        names = {f"#a{i}": name for i, name in enumerate(patch.attributes)}
-        values: dict[str, Value] = {f":a{i}": value for i, value in enumerate(patch.attributes.values())}
-        assignments = [f"#a{i} = :a{i}" for i in range(len(patch.attributes))]
-        condition = "attribute_exists(PK)"
-        if patch.preferences and has_map:
-            names |= {f"#p{i}": name for i, name in enumerate(patch.preferences)}
-            values |= {f":p{i}": value for i, value in enumerate(patch.preferences.values())}
-            assignments += [f"preferences.#p{i} = :p{i}" for i in range(len(patch.preferences))]
-            values[":map"] = "M"
-            condition += " AND attribute_type(preferences, :map)"
+        change, condition = assigned(patch.attributes), PK_EXISTS
+        preferences = F("preferences")
+        if patch.preferences and record.preferences is not None:
+            for name, value in patch.preferences.items():
+                change &= F("preferences", name).set(value)
+            condition &= preferences.attribute_type(AttributeType.map)
         elif patch.preferences:
-            values |= {":preferences": dict(patch.preferences), ":null": "NULL"}
-            assignments.append("preferences = :preferences")
-            condition += " AND (attribute_not_exists(preferences) OR attribute_type(preferences, :null))"
-        changed = await self._table.update(
-            Update(
-                key=_key(record),
-                expression=f"SET {', '.join(assignments)}",
-                names=names,
-                values=values,
-                condition=Condition(condition),
-            ),
-            lost_condition=SESSION_CHANGED,
-        )
+            change &= preferences.set(dict(patch.preferences))
+            condition &= preferences.does_not_exist() | preferences.attribute_type(AttributeType.null)
+        changed = await self._table.update_and_get(_key(record), change, condition=condition, lost=SESSION_CHANGED)
         return _read(changed.unwrap())
 
     @railway
@@ -125,20 +132,15 @@ class DynamoSessions:
             changes["preferences"] = {**(current if isinstance(current, Mapping) else {}), **preferences}
         sort_key = f"{ACTIVE}{last_message_at}#{record.session_id}"
         if sort_key == record.sort_key:
-            update = Update(
-                key=_key(record),
-                expression=f"SET {', '.join(f'{name} = :{name}' for name in changes)}",
-                values={f":{name}": value for name, value in changes.items()},
-                condition=_unchanged(item),
+            return await self._table.update(
+                _key(record), assigned(changes), condition=_unchanged(item), lost=SESSION_CHANGED
             )
-            advanced = await self._table.update(update, lost_condition=SESSION_CHANGED, returning="NONE")
-            return advanced.map(lambda _: None)
-        writes: list[tuple[Table, Write]] = [
-            (self._table, Delete(_key(record), _unchanged(item))),
-            (self._table, Put({**item, **changes, "SK": sort_key}, PK_ABSENT)),
-            (self._table, Put(_claim(record))),
+        operations = [
+            self._delete(record, _unchanged(item)),
+            self._put({**item, **changes, "SK": sort_key}, PK_ABSENT),
+            self._put(_claim_of(record)),
         ]
-        return await transact(writes, lost_condition=SESSION_CHANGED)
+        return await transact(operations, lost=SESSION_CHANGED)
 
     @railway
     async def soft_delete(
@@ -160,13 +162,19 @@ class DynamoSessions:
             "deletedAt": deleted_at,
         }
         # What the index shows of a duplicate may be old: one that is gone already is no reason to fail.
-        writes: list[tuple[Table, Write]] = [
-            (self._table, Delete(_key(record), PK_EXISTS)),
-            *((self._table, Delete(_key(duplicate))) for duplicate in duplicates),
-            (self._table, Put(deleted)),
-            (self._table, Put(_claim(record))),
+        operations = [
+            self._delete(record, PK_EXISTS),
+            *(self._delete(duplicate) for duplicate in duplicates),
+            self._put(deleted),
+            self._put(_claim_of(record)),
         ]
-        return await transact(writes, lost_condition=SESSION_CHANGED)
+        return await transact(operations, lost=SESSION_CHANGED)
+
+    def _put(self, item: Item, condition: Condition | None = None) -> Operation:
+        return Put(self._table.name, item, condition)
+
+    def _delete(self, record: SessionRecord, condition: Condition | None = None) -> Operation:
+        return Delete(self._table.name, _key(record), condition)
 
 
 def _user(user_id: str) -> str:
@@ -181,8 +189,16 @@ def _key(record: SessionRecord) -> dict[str, str]:
     return {"PK": _user(record.user_id), "SK": record.sort_key}
 
 
-def _claim(record: SessionRecord) -> Item:
-    return {"PK": f"CLAIM#{record.session_id}", "SK": "SESSION_CLAIM", "userId": record.user_id}
+def _claim_key(session_id: str) -> Key:
+    return {"PK": f"CLAIM#{session_id}", "SK": "SESSION_CLAIM"}
+
+
+def _claim(user_id: str, session_id: str) -> Item:
+    return {**_claim_key(session_id), "userId": user_id}
+
+
+def _claim_of(record: SessionRecord) -> Item:
+    return _claim(record.user_id, record.session_id)
 
 
 def _keys(user_id: str, session_id: str, sort_key: str) -> Item:
@@ -194,12 +210,8 @@ def _index_key(session_id: str) -> str:
 
 
 def _lookup(session_id: str, *, meta_only: bool) -> Query:
-    values = {":session": _index_key(session_id)}
-    if meta_only:
-        condition = Condition("GSI_PK = :session AND GSI_SK = :meta", values={**values, ":meta": "META"})
-    else:
-        condition = Condition("GSI_PK = :session", values=values)
-    return Query(condition, index=_INDEX)
+    session = HashKey("GSI_PK", _index_key(session_id))
+    return Query(session & RangeKey("GSI_SK").equals("META") if meta_only else session, index=_INDEX)
 
 
 def _choose(user_id: str, items: Sequence[Item]) -> Result[SessionLookup, ErrorDetail]:
@@ -222,35 +234,27 @@ def _first_of(records: Sequence[SessionRecord], *, is_foreign: bool) -> SessionL
 def _read(item: Item) -> Result[SessionRecord, ErrorDetail]:
     """The record with the defaults of an incomplete one; without a session id there is none."""
     sort_key = str(item.get("SK", ""))
-    deleted = sort_key.startswith(DELETED)
-    session_id = str(item.get("sessionId", ""))
-    moment = sort_key.removeprefix(DELETED if deleted else ACTIVE).removesuffix(f"#{session_id}")
-    given = {name: value for name, value in item.items() if value is not None}
-    last_message_at = given.get("lastMessageAt", moment)
+    given: Item = {name: value for name, value in item.items() if value is not None}
+    given["sortKey"] = sort_key
+    if sort_key.startswith(DELETED):
+        given["deleted"] = True
+        given.setdefault("status", "deleted")
+    if "userId" not in given:
+        given["userId"] = str(item.get("PK", "")).removeprefix("USER#")
+    if "lastMessageAt" not in given:
+        moment = sort_key.removeprefix(DELETED).removeprefix(ACTIVE)
+        given["lastMessageAt"] = moment.removesuffix(f"#{item.get('sessionId')}")
+    if "createdAt" not in given:
+        given["createdAt"] = given["lastMessageAt"]
     preferences = given.get("preferences")
     if isinstance(preferences, Mapping):
-        given["preferences"] = {name: value for name, value in preferences.items() if value is not None}
-    return parse_as(
-        SessionRecord,
-        {
-            "userId": str(item.get("PK", "")).removeprefix("USER#"),
-            "createdAt": last_message_at,
-            "lastMessageAt": last_message_at,
-            "status": "deleted" if deleted else "active",
-            **given,
-            "deleted": deleted or bool(given.get("deleted", False)),
-            "sortKey": sort_key,
-        },
-    )
+        # Unknown members pass through to the wire, where a number is no decimal.
+        given["preferences"] = {name: plain(value) for name, value in preferences.items() if value is not None}
+    return parse_as(SessionRecord, given)
 
 
 def _unchanged(item: Item) -> Condition:
-    parts, names, values = ["attribute_exists(PK)"], {}, dict[str, Value]()
-    for number, attribute in enumerate(_GUARDED):
-        names[f"#g{number}"] = attribute
-        if attribute in item:
-            parts.append(f"#g{number} = :g{number}")
-            values[f":g{number}"] = item[attribute]
-        else:
-            parts.append(f"attribute_not_exists(#g{number})")
-    return Condition(" AND ".join(parts), names, values)
+    condition = PK_EXISTS
+    for name in _GUARDED:
+        condition &= F(name).equals(item[name]) if name in item else F(name).does_not_exist()
+    return condition

@@ -7,11 +7,12 @@ from typing import Any
 
 from apis.shared.costs.local import LocalCostRecords
 from apis.shared.errors import ErrorDetail, internal_error, validation_error
+from apis.shared.moments import offset_form
 from apis.shared.page_tokens import decode_moment_token, encode_moment_token
 from apis.shared.records import parse_record
-from apis.shared.result import Failure, Result, Success, collect, railway
-from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
-from apis.shared.sessions.repository import SESSION_CHANGED, Annotations
+from apis.shared.result import Failure, Result, Success, collect, error_of, railway
+from apis.shared.sessions.models import NEW_CONVERSATION, SessionLookup, SessionPage, SessionPatch, SessionRecord
+from apis.shared.sessions.repository import SESSION_CHANGED, Annotations, session_not_found
 from apis.shared.storage.json_files import Json, JsonObject, read_folder, read_json, update_json
 from apis.shared.storage.session_folders import ALL_SESSIONS, is_session_id, session_folder
 
@@ -53,6 +54,20 @@ class LocalSessions:
     async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
         found, costs = await asyncio.gather(self.find(user_id, session_id), self._costs.read(session_id))
         return Success(Annotations(found.unwrap(), costs.unwrap()))
+
+    @railway
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """The record itself, without a turn in it yet: local readers look for nothing else."""
+        now = offset_form()
+        created = await self.create(
+            SessionRecord(
+                session_id=session_id, user_id=user_id, title=NEW_CONVERSATION, created_at=now, last_message_at=now
+            )
+        )
+        if error_of(created) != SESSION_CHANGED:
+            return created
+        lookup = (await self.find(user_id, session_id)).unwrap()
+        return Success(None) if lookup.active is not None else Failure(session_not_found(session_id))
 
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
         def created(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:

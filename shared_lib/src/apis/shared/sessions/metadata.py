@@ -22,17 +22,13 @@ from apis.shared.sessions.models import (
     SessionRecord,
     TurnPreferences,
 )
-from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository
+from apis.shared.sessions.repository import SESSION_CHANGED, SessionRepository, session_not_found
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.storage.session_folders import is_session_id
 from apis.shared.wiring import once
 
 ATTEMPTS = 3
 _PAUSE_SECONDS = (0.05, 0.2)
-
-
-def session_not_found(session_id: str) -> ErrorDetail:
-    return ErrorDetail(code=ErrorCode.NOT_FOUND, message="Session not found", detail=f"Session not found: {session_id}")
 
 
 class SessionService:
@@ -117,15 +113,21 @@ class SessionService:
         lookup = (await self._repository.find(user_id, session_id)).unwrap()
         return Failure(session_not_found(session_id)) if lookup.is_taken else Success(lookup.active)
 
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """Make a new session the caller's before its first message is stored. Fails with `not_found` when somebody
+        else was faster."""
+        return await self._repository.reserve(user_id, session_id)
+
     async def complete_turn(
         self, user_id: str, session_id: str, preferences: TurnPreferences, known: SessionRecord | None
     ) -> Result[None, ErrorDetail]:
         """Count a completed turn; create the record of a new session. `known` saves the look-up. Fails with
-        `conflict` when the session was deleted meanwhile or three attempts lost a race."""
+        `not_found` when the session was deleted meanwhile, and `conflict` when three attempts lost a race."""
         return await self._advance(user_id, session_id, known, turns=1, preferences=preferences.members())
 
     async def ensure_record(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
-        """For a turn that did not complete: the session exists, and its last message is now."""
+        """For a turn that did not complete: the session exists, and its last message is now. Fails as
+        `complete_turn`."""
         return await self._advance(user_id, session_id, None, turns=0, preferences={})
 
     async def _advance(
@@ -133,7 +135,7 @@ class SessionService:
     ) -> Result[None, ErrorDetail]:
         async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
             if lookup.is_taken:
-                return Failure(SESSION_CHANGED)
+                return Failure(session_not_found(session_id))
             if lookup.active is None:
                 if not is_session_id(session_id):
                     return Failure(validation_error("The session id is not valid.", field="body.session_id"))

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, TypedDict
 
-from pydantic import BeforeValidator, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
-from apis.shared.records import Record, Texts
+from apis.shared.records import Record
 
 NEW_CONVERSATION = "New Conversation"
 
@@ -43,13 +43,9 @@ class SessionPreferences(Record):
     system_prompt_hash: str | None = None
 
 
-def _false_if_null(value: object) -> object:
-    return False if value is None else value
-
-
 class SessionRecord(Record):
-    """One conversation's metadata. `message_count` counts completed turns. `sort_key` says where a table holds the
-    record; it is empty in local files."""
+    """One conversation's metadata; a null reads as absent, which is for the stores to see to. `message_count` counts
+    completed turns. `sort_key` says where a table holds the record; it is empty in local files."""
 
     session_id: Annotated[str, Field(min_length=1)]
     user_id: str
@@ -58,10 +54,10 @@ class SessionRecord(Record):
     created_at: str
     last_message_at: str
     message_count: int = 0
-    starred: Annotated[bool, BeforeValidator(_false_if_null)] = False
-    tags: Texts = Field(default_factory=list)
+    starred: bool = False
+    tags: list[str] = Field(default_factory=list)
     preferences: SessionPreferences | None = None
-    deleted: Annotated[bool, BeforeValidator(_false_if_null)] = False
+    deleted: bool = False
     deleted_at: str | None = None
     sort_key: str = Field(default="", exclude=True)
 

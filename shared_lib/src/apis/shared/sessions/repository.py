@@ -4,9 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from apis.shared.errors import ErrorDetail, conflict
+from apis.shared.errors import ErrorCode, ErrorDetail, conflict
 from apis.shared.result import Result
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
+
+
+def session_not_found(session_id: str) -> ErrorDetail:
+    return ErrorDetail(code=ErrorCode.NOT_FOUND, message="Session not found", detail=f"Session not found: {session_id}")
+
 
 SESSION_CHANGED = conflict("The session was changed by another request. Please try again.")
 
@@ -30,8 +35,13 @@ class SessionRepository(Protocol):
         """The record and all cost records of a session, in as few reads as the store allows."""
         ...
 
+    async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
+        """Decide whose session it is, before its first message. Fails with `not_found` when it is somebody else's."""
+        ...
+
     async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
-        """Fails with `conflict` when the id is taken, also by a creator of the same moment."""
+        """Fails with `conflict` when the id is taken, also by a creator of the same moment, and with `not_found` when
+        somebody else has reserved it."""
         ...
 
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:

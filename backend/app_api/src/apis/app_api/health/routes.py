@@ -1,6 +1,6 @@
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from starlette.responses import JSONResponse
 
 from apis.shared.errors import ErrorDetail
@@ -9,16 +9,26 @@ from apis.shared.result import Result, Success, suppression_counts
 
 
 class Health(BaseModel):
-    status: Literal["healthy"] = "healthy"
-    service: Literal["agent-core"] = "agent-core"
-    version: Literal["2.0.0"] = "2.0.0"
+    """The process answers."""
 
+    status: Annotated[Literal["healthy"], Field(description="Always the same word.")] = "healthy"
+    service: Annotated[Literal["agent-core"], Field(description="Name of the service.")] = "agent-core"
+    version: Annotated[Literal["2.0.0"], Field(description="Version of the API.")] = "2.0.0"
+
+
+SUPPRESSED = {
+    "X-Suppressed-Failures": {
+        "description": "How many failures of optional work were passed over since the process started.",
+        "schema": {"type": "integer", "minimum": 0},
+    }
+}
 
 router = ResultRouter(tags=["Health"])
 
 
-@router.get("/health", summary="Is the process up?", responses={200: {"model": Health}})
+@router.head("/health")
+@router.get("/health", summary="Is the process up?", responses={200: {"model": Health, "headers": SUPPRESSED}})
 async def health() -> Result[JSONResponse, ErrorDetail]:
-    """Touches no dependency. `X-Suppressed-Failures` counts the `best_effort` failures since the process started."""
+    """Touches no dependency: says that the process runs, not that everything it needs does."""
     suppressed = sum(suppression_counts().values())
     return Success(JSONResponse(Health().model_dump(), headers={"X-Suppressed-Failures": str(suppressed)}))

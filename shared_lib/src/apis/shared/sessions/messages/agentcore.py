@@ -73,7 +73,7 @@ class AgentCoreMessages:
             return Success(0)
         actors = (user_id, f"session_{session_id}", _STATE_ACTOR)
         counts = await asyncio.gather(*(self._delete_actor(actor, session_id) for actor in actors))
-        return collect(counts).map(sum)
+        return all_done(counts, what="events of a deleted conversation").bind(lambda _: collect(counts)).map(sum)
 
     async def _mark(self, session_id: str, moment: datetime) -> Result[None, ErrorDetail]:
         now = offset_form()
@@ -104,8 +104,8 @@ class AgentCoreMessages:
         outcomes = await asyncio.gather(*(delete_one(event) for event in events))
         deleted = sum(isinstance(outcome, Success) for outcome in outcomes)
         return (
-            collect(outcomes)
-            .map(len)
+            all_done(outcomes, what="events of a deleted conversation")
+            .map(lambda _: len(events))
             .alt(lambda error: error.caused_by(None, actor=actor_id, deleted=f"{deleted} of {len(events)} events"))
         )
 
