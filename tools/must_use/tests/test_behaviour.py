@@ -197,7 +197,9 @@ class TestSettings:
 
     @pytest.mark.parametrize("name", ["mypy.ini", "setup.cfg"])
     def test_with_mypy_configured_in_another_file(self, project: Project, name: str) -> None:
-        (project.root / "pyproject.toml").write_text('[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]\n')
+        (project.root / "pyproject.toml").write_text(
+            '[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]\n'
+        )
         (project.root / name).write_text("[mypy]\nplugins = returns_must_use\n")
         project.write(saving=SAVING, rails=RAILS, calling="from saving import save\n\nprint(save().unwrap())\n")
         assert project.mypy() == {("calling.py", 3, "unwrap-outside-railway")}
@@ -300,6 +302,12 @@ def test_pytest_may_be_missing_where_mypy_runs(project: Project) -> None:
         "    with raises(ValueError):\n        save()\n    with pytest.warns(UserWarning):\n        save()\n",
     )
     assert project.mypy() == {("calling.py", 11, "unused-result")}
+
+
+def test_template_strings(project: Project) -> None:
+    project.configure(mypy='python_version = "3.14"')
+    project.write(saving=SAVING, calling='from saving import save\n\nt"{save()}"\nprint(t"{save()}")\n')
+    assert project.mypy() == UNUSED
 
 
 @pytest.mark.parametrize("mark", ["# %%", "# %% [markdown]", "# In[2]:", "# %%NBQA-CELL-SEPfc2309"])

@@ -11,7 +11,8 @@ README = (DISTRIBUTION / "README.md").read_text(encoding="utf-8")
 
 
 def block(language: str, number: int = 0) -> str:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)[number]
+    blocks = list(re.finditer(rf"^```{language}\n(.*?)^```$", README, re.DOTALL | re.MULTILINE))
+    return blocks[number][1]
 
 
 @pytest.fixture(scope="module")

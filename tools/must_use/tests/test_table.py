@@ -62,9 +62,7 @@ def test_with_every_mypy_that_the_distribution_allows(
 
 
 def test_the_distribution_allows_the_tested_versions_and_no_others() -> None:
-    (requirement,) = [
-        text for text in importlib.metadata.requires("returns-must-use") or [] if text.startswith("mypy")
-    ]
+    (requirement,) = [text for text in importlib.metadata.requires("returns-must-use") or [] if text.startswith("mypy")]
     major, minor = SUPPORTED[-1].split(".")[:2]
     assert sorted(requirement.removeprefix("mypy").split(",")) == [
         f"<{major}.{int(minor) + 1}",

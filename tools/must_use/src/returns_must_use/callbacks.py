@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from mypy import nodes
 from mypy.argmap import map_actuals_to_formals
-from mypy.checker import TypeChecker
 from mypy.expandtype import expand_type_by_instance
 from mypy.maptype import map_instance_to_supertype
 from mypy.nodes import Expression
@@ -23,8 +22,8 @@ from mypy.types import (
 
 from returns_must_use.candidates import Callback, CallbackDecorator
 
-# The full name of a function, or of a class that is called -> the position of the callback among its parameters, counted
-# without `self`. Those of the standard library whose parameter is a `Callable[..., object]` need no entry.
+# The full name of a function, or of a class that is called -> the position of the callback among its parameters,
+# counted without `self`. Those of the standard library whose parameter is a `Callable[..., object]` need no entry.
 _IGNORES = {
     "anyio.abc._tasks.TaskGroup.start_soon": 0,
     "atexit.register": 0,
@@ -51,31 +50,33 @@ _IGNORES = {
     "unittest.case.addModuleCleanup": 0,
     "weakref.finalize": 1,
 }
-_BY_SIGNATURE = frozenset({
-    "Process",
-    "Thread",
-    "Timer",
-    "add_done_callback",
-    "add_reader",
-    "add_signal_handler",
-    "add_writer",
-    "call_at",
-    "call_later",
-    "call_soon",
-    "call_soon_threadsafe",
-    "start_new_thread",
-    "subscribe",
-})
+_BY_SIGNATURE = frozenset(
+    {
+        "Process",
+        "Thread",
+        "Timer",
+        "add_done_callback",
+        "add_reader",
+        "add_signal_handler",
+        "add_writer",
+        "call_at",
+        "call_later",
+        "call_soon",
+        "call_soon_threadsafe",
+        "start_new_thread",
+        "subscribe",
+    }
+)
 # Only the arguments of functions that are called by such a name are looked at, lambdas apart.
 CALLBACK_TAKERS = frozenset(name.rpartition(".")[2] for name in _IGNORES) | _BY_SIGNATURE
 
 _TypeOf = Callable[[Expression], Type | None]
 
 
-def ignored_value(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> Iterator[Type]:
+def ignored_value(callback: Callback, type_of: _TypeOf) -> Iterator[Type]:
     """The types that the callback at this argument may return, if its callee ignores what it returns."""
     argument = callback.call.args[callback.argument]
-    if not is_ignored(chk, callback, type_of):
+    if not is_ignored(callback, type_of):
         return
     if isinstance(argument, nodes.LambdaExpr):
         returned = type_of(argument.expr())
@@ -100,8 +101,8 @@ def returned_by(typ: Type) -> Iterator[Type]:
     if isinstance(proper, CallableType):
         yield proper.ret_type
     elif isinstance(proper, Overloaded):
-        for item in proper.items:
-            yield item.ret_type
+        for overload in proper.items:
+            yield overload.ret_type
     elif isinstance(proper, UnionType):
         for item in proper.items:
             yield from returned_by(item)
@@ -120,13 +121,13 @@ def method_returns(owner: Instance, name: str) -> Iterator[Type]:
         node = node.func
     if isinstance(node, nodes.FuncDef | nodes.OverloadedFuncDef) and node.type is not None:
         base = map_instance_to_supertype(owner, node.info)
-        for typ in returned_by(node.type):
-            yield expand_type_by_instance(typ, base)
+        for returned in returned_by(node.type):
+            yield expand_type_by_instance(returned, base)
 
 
-def is_ignored(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> bool:
+def is_ignored(callback: Callback, type_of: _TypeOf) -> bool:
     call = callback.call
-    callee = get_proper_type(type_of(call.callee))
+    callee: Type | None = get_proper_type(type_of(call.callee))
     known = _IGNORES.get(_full_name(call.callee, callee) or "")
     if isinstance(callee, Overloaded):
         callee = callee.items[0]
@@ -147,9 +148,8 @@ def is_ignored(chk: TypeChecker, callback: Callback, type_of: _TypeOf) -> bool:
 def _full_name(callee: Expression, typ: Type | None) -> str | None:
     if isinstance(callee, nodes.RefExpr) and callee.fullname and isinstance(callee.node, nodes.TypeInfo):
         return callee.fullname
-    if isinstance(typ, Overloaded):
-        typ = typ.items[0]
-    definition = typ.definition if isinstance(typ, CallableType) else None
+    function = typ.items[0] if isinstance(typ, Overloaded) else typ
+    definition = function.definition if isinstance(function, CallableType) else None
     if isinstance(definition, nodes.Decorator):
         definition = definition.func
     if isinstance(definition, nodes.FuncDef | nodes.OverloadedFuncDef):

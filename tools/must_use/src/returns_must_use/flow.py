@@ -103,24 +103,21 @@ def _fate(statements: Sequence[Statement], name: str) -> Fate:
 def _fate_at(stmt: Statement, name: str) -> Fate:
     use = _Use.of(stmt, name)
     match stmt:
-        case nodes.ReturnStmt() | nodes.RaiseStmt():
-            return Fate.READ if use.reads else Fate.LOST
-        case nodes.BreakStmt() | nodes.ContinueStmt():
-            return Fate.UNKNOWN
-        case nodes.DelStmt():
-            return Fate.LOST if use.assigns else Fate.READ if use.reads else Fate.KEPT
-        case nodes.AssignmentStmt():
-            return Fate.READ if use.reads else Fate.LOST if use.assigns else Fate.KEPT
         case nodes.IfStmt() | nodes.MatchStmt():
             return _fate_in_branches(stmt, name, use)
-        case nodes.FuncDef() | nodes.ClassDef() if stmt.name == name and not use.reads:
-            return Fate.LOST
+        case nodes.BreakStmt() | nodes.ContinueStmt():
+            return Fate.UNKNOWN
         case _ if use.reads:
             return Fate.READ
-        case _:
-            return Fate.UNKNOWN if use.jumps or (use.assigns and not isinstance(stmt, _LOOPS)) else Fate.KEPT
+        case nodes.ReturnStmt() | nodes.RaiseStmt():
+            return Fate.LOST
+    assigns = use.assigns or (isinstance(stmt, nodes.FuncDef | nodes.ClassDef) and stmt.name == name)
+    if assigns and isinstance(stmt, _ASSIGN):
+        return Fate.LOST
+    return Fate.UNKNOWN if use.jumps or (assigns and not isinstance(stmt, _LOOPS)) else Fate.KEPT
 
 
+_ASSIGN = nodes.AssignmentStmt | nodes.DelStmt | nodes.FuncDef | nodes.ClassDef
 _LOOPS = nodes.ForStmt | nodes.WhileStmt
 
 
@@ -180,25 +177,20 @@ class _Use(Walk):
                 self.reads = self.reads or node.name == self._name
             case nodes.ExpressionStmt(expr=nodes.NameExpr()):
                 pass  # a bare name is no use
-            case nodes.AssignmentStmt():
-                self.enter(node.rvalue)
-                for lvalue in node.lvalues:
-                    self._target(lvalue)
-            case nodes.AssignmentExpr():
-                self.enter(node.value)
-                self._target(node.target)
-            case nodes.ForStmt():
-                self.enter(node.expr)
-                self._target(node.index)
-                self._loop(node)
-            case nodes.WhileStmt():
-                self.enter(node.expr)
+            case nodes.AssignmentStmt(lvalues=targets, rvalue=value):
+                self.enter(value)
+                for target in targets:
+                    self._target(target)
+            case nodes.AssignmentExpr(target=target, value=value):
+                self.enter(value)
+                self._target(target)
+            case nodes.ForStmt() | nodes.WhileStmt():
                 self._loop(node)
             case nodes.WithStmt():
-                for manager, target in zip(node.expr, node.target, strict=True):
+                for manager, named in zip(node.expr, node.target, strict=True):
                     self.enter(manager)
-                    if target is not None:
-                        self._target(target)
+                    if named is not None:
+                        self._target(named)
                 self.enter(node.body)
             case nodes.DelStmt():
                 self._target(node.expr)
@@ -208,6 +200,9 @@ class _Use(Walk):
                 self.go_on(node)
 
     def _loop(self, loop: nodes.ForStmt | nodes.WhileStmt) -> None:
+        self.enter(loop.expr)
+        if isinstance(loop, nodes.ForStmt):
+            self._target(loop.index)
         self._loops += 1
         self.enter(loop.body)
         self._loops -= 1

@@ -19,6 +19,7 @@ from returns_must_use.candidates import (
     Candidate,
     Dropped,
     Looped,
+    Overwritten,
     SpecialMethod,
     Unwrap,
 )
@@ -67,12 +68,11 @@ class Judge:
         for candidate in batch.before:
             # Nearly all candidates are calls whose type tells at once that they drop nothing.
             if type(candidate) is Dropped and candidate.path == ():
-                typ = types.get(candidate.value)
-                if typ is not None and not holds_result(typ) and (
-                    candidate.place is candidate.value or candidate.overwritten
-                ):
-                    if type(candidate.value) is not nodes.MemberExpr:
-                        continue
+                value = candidate.value
+                typ = types.get(value)
+                as_found = candidate.place is value or candidate.overwritten
+                if typ is not None and as_found and type(value) is not nodes.MemberExpr and not holds_result(typ):
+                    continue
             found += self._judge(chk, candidate)
         if batch.within:
             with experiment(chk):
@@ -89,7 +89,7 @@ class Judge:
                 return self._carriers.holds_result(typ) or has_any_type(typ)
             case Callback(call=nodes.CallExpr(callee=nodes.RefExpr() as callee)):
                 chk.expr_checker.accept(callee)
-                return is_ignored(chk, candidate, partial(type_of, chk))
+                return is_ignored(candidate, partial(type_of, chk))
         return True
 
     def _judge(self, chk: TypeChecker, candidate: Candidate) -> Iterator[Report]:
@@ -104,7 +104,7 @@ class Judge:
                 argument = candidate.call.args[candidate.argument]
                 place = argument.expr() if isinstance(argument, nodes.LambdaExpr) else argument
                 problem = "is dropped by the function that gets the callback"
-                yield from self._first(chk, ignored_value(chk, candidate, partial(type_of, chk)), problem, place)
+                yield from self._first(chk, ignored_value(candidate, partial(type_of, chk)), problem, place)
             case CallbackDecorator():
                 types = ignored_by_decorator(candidate, partial(type_of, chk))
                 yield from self._first(chk, types, "is dropped by the decorator's calls", candidate.decorator)
@@ -135,22 +135,14 @@ class Judge:
         place = candidate.place
         if self._config.allow_underscore and isinstance(place, nodes.NameExpr) and place.name == "_":
             return True
-        if hands_back(chk, candidate.value) or expects_a_raise(chk, candidate.managers):
-            return True
-        if starts_empty(chk, candidate.value, holds):
-            return True
-        if candidate.path and candidate.path[0] == EACH and gets_from_arguments(chk, candidate.value, holds):
-            return True
-        if candidate.if_never_false and not is_never_false(typ):
-            return True
-        if candidate.awaits and is_used_otherwise(candidate.awaits):
-            return True
-        overwritten = candidate.overwritten
-        return overwritten is not None and (
-            not is_lost(overwritten.function, overwritten.statement, overwritten.name)
-            or any(
-                may_swallow(chk, manager) for manager in managers_around(overwritten.function, overwritten.statement)
-            )
+        return (
+            hands_back(chk, candidate.value)
+            or expects_a_raise(chk, candidate.managers)
+            or starts_empty(chk, candidate.value, holds)
+            or ((candidate.path or ())[:1] == (EACH,) and gets_from_arguments(chk, candidate.value, holds))
+            or (candidate.if_never_false and not is_never_false(typ))
+            or (candidate.awaits is not None and is_used_otherwise(candidate.awaits))
+            or (candidate.overwritten is not None and _may_be_read(chk, candidate.overwritten))
         )
 
     def _special_method(self, chk: TypeChecker, candidate: SpecialMethod) -> Iterator[Report]:
@@ -197,6 +189,13 @@ class Judge:
         if found is None or found[0] is not body:
             found = self._outcomes[id(body)] = (body, outcomes(body))
         return found[1].get(id(candidate.call))
+
+
+def _may_be_read(chk: TypeChecker, overwritten: Overwritten) -> bool:
+    function, statement = overwritten.function, overwritten.statement
+    return not is_lost(function, statement, overwritten.name) or any(
+        may_swallow(chk, manager) for manager in managers_around(function, statement)
+    )
 
 
 def _outcome_of_type(typ: Type) -> Outcome | None:

@@ -1,7 +1,7 @@
 """Where a test has shown that a Result is a success, or a failure, so that `.unwrap()` or `.failure()` cannot raise.
 
-mypy alone knows the class after `isinstance(result, Failure)`, but not what is left when that does not hold, and nothing
-after `is_successful(result)`. Only asked for a function that unwraps a Result outside of a railway.
+mypy alone knows the class after `isinstance(result, Failure)`, but not what is left when that does not hold, and
+nothing after `is_successful(result)`. Only asked for a function that unwraps a Result outside of a railway.
 """
 
 from collections.abc import Iterable, Mapping
@@ -24,20 +24,22 @@ SAFE: Mapping[str, Outcome] = {"unwrap": "success", "failure": "failure"}
 
 _TELL_SUCCESS = frozenset({"is_successful", "is_ok", "is_success"})
 _TELL_FAILURE = frozenset({"is_err", "is_error", "is_failure"})
-_NEVER_RETURN = frozenset({
-    "sys.exit",
-    "os._exit",
-    "os.abort",
-    "exit",
-    "quit",
-    "assert_never",
-    "typing.assert_never",
-    "pytest.fail",
-    "pytest.skip",
-    "pytest.exit",
-    "self.fail",
-    "self.skipTest",
-})
+_NEVER_RETURN = frozenset(
+    {
+        "sys.exit",
+        "os._exit",
+        "os.abort",
+        "exit",
+        "quit",
+        "assert_never",
+        "typing.assert_never",
+        "pytest.fail",
+        "pytest.skip",
+        "pytest.exit",
+        "self.fail",
+        "self.skipTest",
+    }
+)
 # What is left of a Result after these is of the same outcome.
 _KEEPS = {"map": "success", "alt": "failure"}
 
@@ -101,12 +103,8 @@ class _Walker:
                 self._forget(stmt.lvalue)
             case nodes.DelStmt():
                 self._forget(stmt.expr)
-            case nodes.FuncDef():
-                self._inner(stmt.body)
-            case nodes.Decorator():
-                self._inner(stmt.func.body)
-            case nodes.ClassDef():
-                self._inner(stmt.defs)
+            case nodes.FuncDef(body=body) | nodes.Decorator(func=nodes.FuncDef(body=body)) | nodes.ClassDef(defs=body):
+                self._inner(body)
             case _:
                 self._compound(stmt)
 
@@ -161,7 +159,8 @@ class _Walker:
     def _try(self, stmt: nodes.TryStmt) -> None:
         before = dict(self._known)
         ends: list[Known] = []
-        self._branch(stmt.body, before, body_ends := [])
+        body_ends: list[Known] = []
+        self._branch(stmt.body, before, body_ends)
         for end in body_ends:
             self._branch(stmt.else_body, end, ends)
         self._known = dict(before)
@@ -297,23 +296,31 @@ def _shown(test: Expression) -> tuple[Known, Known]:
     """What is known where the test holds, and where it does not."""
     match test:
         case nodes.UnaryExpr(op="not"):
-            shown, refuted = _shown(test.expr)
-            return refuted, shown
-        case nodes.OpExpr(op="and" | "or"):
-            left, right = _shown(test.left), _shown(test.right)
-            if test.op == "and":
-                return left[0] | right[0], _common(left[1], right[1])
-            return _common(left[0], right[0]), left[1] | right[1]
-        case CallExpr(callee=nodes.NameExpr(name="isinstance"), args=[subject, classes]):
-            return _known(subject, _outcome_of(classes))
-        case CallExpr(args=[subject]):
-            return _known(subject, _told_by(last_name(test.callee)))
-        case CallExpr(callee=nodes.MemberExpr(expr=subject, name=name), args=[]):
-            return _known(subject, _told_by(name))
+            fails, holds = _shown(test.expr)
         case nodes.AssignmentExpr():
-            return _shown(test.value)
+            holds, fails = _shown(test.value)
+        case nodes.OpExpr(op="and"):
+            left, right = _shown(test.left), _shown(test.right)
+            holds, fails = left[0] | right[0], _common(left[1], right[1])
+        case nodes.OpExpr(op="or"):
+            left, right = _shown(test.left), _shown(test.right)
+            holds, fails = _common(left[0], right[0]), left[1] | right[1]
+        case CallExpr():
+            holds, fails = _told(test)
         case _:
             return {}, {}
+    return holds, fails
+
+
+def _told(call: CallExpr) -> tuple[Known, Known]:
+    match call:
+        case CallExpr(callee=nodes.NameExpr(name="isinstance"), args=[subject, classes]):
+            return _known(subject, _outcome_of(classes))
+        case CallExpr(callee=nodes.MemberExpr(expr=subject, name=name), args=[]):
+            return _known(subject, _told_by(name))
+        case CallExpr(args=[subject]):
+            return _known(subject, _told_by(last_name(call.callee)))
+    return {}, {}
 
 
 def _known(subject: Expression, outcome: Outcome | None) -> tuple[Known, Known]:
@@ -348,9 +355,7 @@ def _matched(pattern: patterns.Pattern) -> tuple[Outcome | None, bool]:
 
 
 def _both_matched(stmt: nodes.MatchStmt) -> bool:
-    matched = [
-        _matched(pattern) for pattern, guard in zip(stmt.patterns, stmt.guards, strict=True) if guard is None
-    ]
+    matched = [_matched(pattern) for pattern, guard in zip(stmt.patterns, stmt.guards, strict=True) if guard is None]
     return {"success", "failure"} <= {outcome for outcome, whole in matched if whole}
 
 

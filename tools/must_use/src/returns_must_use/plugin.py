@@ -48,6 +48,7 @@ from returns_must_use.versions import check_version
 _FIRST_PROBE = 0x6D757374_75736500  # far from any number that a program uses
 _LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
+
 class MustUsePlugin(Plugin):
     def __init__(self, options: Options) -> None:
         super().__init__(options)

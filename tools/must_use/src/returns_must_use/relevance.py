@@ -115,5 +115,3 @@ def _defined(module: MypyFile, symbol: str) -> list[str] | None:
             case nodes.AssignmentStmt(lvalues=[nodes.NameExpr(name=name)]) if name == symbol:
                 return None
     return None
-
-

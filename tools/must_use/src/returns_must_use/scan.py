@@ -7,7 +7,7 @@ and its type decides later. The code is written for speed where it is called for
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from mypy import nodes, patterns
 from mypy.nodes import Expression, NameExpr, Node, Statement
@@ -27,7 +27,18 @@ from returns_must_use.candidates import (
 from returns_must_use.matching import may_be_complete
 from returns_must_use.notebooks import Cells
 from returns_must_use.scopes import EACH, Path, Scope, Site, Store
-from returns_must_use.syntax import CHILDREN, chain, children, is_empty, is_kept, is_looked_up, last_name, nodes_in, not_picked, unpack
+from returns_must_use.syntax import (
+    CHILDREN,
+    chain,
+    children,
+    is_empty,
+    is_kept,
+    is_looked_up,
+    last_name,
+    nodes_in,
+    not_picked,
+    unpack,
+)
 
 UNWRAPS = frozenset({"unwrap", "failure"})
 
@@ -165,9 +176,8 @@ class _Scanner:
     def _expression_statement(self, stmt: Statement, body: list[Statement], index: int) -> None:
         assert isinstance(stmt, nodes.ExpressionStmt)  # noqa: S101 - for the type checker
         expr = stmt.expr
-        if self._scope.kind == "module" and self._cells.displays(body, index):
-            self._read(expr)
-        elif self._looks_up and type(expr) in {nodes.IndexExpr, nodes.MemberExpr} and is_looked_up(expr):
+        looks_up = self._looks_up and isinstance(expr, nodes.IndexExpr | nodes.MemberExpr) and is_looked_up(expr)
+        if looks_up or (self._scope.kind == "module" and self._cells.displays(body, index)):
             self._read(expr)
         else:
             self._discard(expr)
@@ -185,6 +195,19 @@ class _Scanner:
             case nodes.DelStmt():
                 self._bind(stmt.expr)
                 self._deleted(stmt.expr)
+            case nodes.AssertStmt():
+                self._test(stmt.expr)
+                self._read_all([stmt.msg])
+            case nodes.IfStmt() | nodes.ForStmt() | nodes.WithStmt() | nodes.TryStmt() | nodes.WhileStmt():
+                self._compound(stmt, self._site)
+            case nodes.MatchStmt() | nodes.Block():
+                self._compound(stmt, self._site)
+            case _:
+                self._read_all(children(stmt))
+                self._definition(stmt)
+
+    def _definition(self, stmt: Statement) -> None:
+        match stmt:
             case nodes.GlobalDecl() | nodes.NonlocalDecl():
                 self._scope.declared_outer.update(stmt.names)
             case nodes.Import():
@@ -196,17 +219,6 @@ class _Scanner:
             case nodes.OverloadedFuncDef():
                 for item in stmt.items:
                     self._definition(item)
-            case nodes.FuncDef() | nodes.Decorator() | nodes.ClassDef():
-                self._definition(stmt)
-            case nodes.AssertStmt():
-                self._test(stmt.expr)
-                self._read_all([stmt.msg])
-            case _:
-                self._read_all(children(stmt))
-                self._compound(stmt, self._site)
-
-    def _definition(self, stmt: Statement) -> None:
-        match stmt:
             case nodes.FuncDef():
                 self._define(stmt, ())
             case nodes.Decorator():
@@ -328,12 +340,11 @@ class _Scanner:
         if may_be_complete(stmt):
             self.matches.append(stmt)
         self._header(stmt.bodies[0], site)
-        if all(isinstance(pattern, patterns.AsPattern) and pattern.name is None for pattern in stmt.patterns) and (
-            stmt.patterns[0] is stmt.patterns[-1] and stmt.patterns[0].pattern is None
-        ):
-            self._discard(stmt.subject)
-        else:
-            self._read(stmt.subject)
+        match stmt.patterns:
+            case [patterns.AsPattern(pattern=None, name=None)]:
+                self._discard(stmt.subject)
+            case _:
+                self._read(stmt.subject)
         for pattern, guard, block in zip(stmt.patterns, stmt.guards, stmt.bodies, strict=True):
             self._header(block, site)
             self._pattern(pattern)
@@ -398,9 +409,7 @@ class _Scanner:
     def _add_store(self, targets: list[NameExpr], value: Expression, path: Path | None = ()) -> None:
         names = [target.name for target in targets]
         computes = isinstance(value, _MAKES)
-        self._scope.stores.append(
-            Store(targets[0], names, value, self._site, path, computes, in_loop=self._loops > 0)
-        )
+        self._scope.stores.append(Store(targets[0], names, value, self._site, path, computes, in_loop=self._loops > 0))
 
     def _set_item(self, target: Expression) -> None:
         if type(target) is nodes.IndexExpr:
@@ -463,14 +472,7 @@ class _Scanner:
             case nodes.CallExpr():
                 self._discard_call(expr)
             case nodes.AwaitExpr():
-                self._read(expr.expr)
-                awaited = _awaited(expr) if self._function is not None else None
-                if awaited and self._function is not None:
-                    site = self._site
-                    awaits = Awaited(awaited, self._function)
-                    self._add(Dropped(expr, "is dropped", expr, site.managers, awaits=awaits))
-                else:
-                    self._dropped(expr)
+                self._discard_await(expr)
             case nodes.ConditionalExpr():
                 self._test(expr.cond)
                 self._discard(expr.if_expr)
@@ -482,6 +484,13 @@ class _Scanner:
                 self._discard(expr.right)
             case nodes.TupleExpr() | nodes.ListExpr() | nodes.SetExpr() | nodes.DictExpr() | nodes.StarExpr():
                 self._discard_all(children(expr))
+            case _ if type(expr).__name__ == "TemplateStrExpr":
+                self._discard_all(children(expr))
+            case _:
+                self._discard_other(expr)
+
+    def _discard_other(self, expr: Expression) -> None:
+        match expr:
             case nodes.ListComprehension() | nodes.SetComprehension():
                 self._comprehension(expr.generator, dropped=True)
             case nodes.GeneratorExpr() | nodes.DictionaryComprehension():
@@ -490,13 +499,20 @@ class _Scanner:
                 self._walrus(expr, dropped=True)
             case NameExpr():  # neither computes nor uses anything
                 pass
-            case _ if type(expr).__name__ == "TemplateStrExpr":
-                self._discard_all(children(expr))
             case _:
                 self._read(expr)
                 if isinstance(expr, _COMPUTES):
                     self._dropped(expr)
                     self._lost(expr, self._site)
+
+    def _discard_await(self, expr: nodes.AwaitExpr) -> None:
+        self._read(expr.expr)
+        chains = _awaited(expr)
+        if chains and self._function is not None:
+            awaits = Awaited(chains, self._function)
+            self._add(Dropped(expr, "is dropped", expr, self._site.managers, awaits=awaits))
+        else:
+            self._dropped(expr)
 
     def _discard_call(self, expr: nodes.CallExpr) -> None:
         match expr.callee:
@@ -573,14 +589,13 @@ class _Scanner:
 
     def _read_call(self, call: nodes.CallExpr) -> None:
         callee = call.callee
-        kind = type(callee)
         name = None
-        if kind is nodes.MemberExpr:
+        if isinstance(callee, nodes.MemberExpr):
             name = callee.name
             self._read_member(callee)
             if name in UNWRAPS:
                 self._unwrap(call, callee.expr, name)
-        elif kind is NameExpr:
+        elif isinstance(callee, NameExpr):
             name = callee.name
             self._read_names.add(name)
         else:
@@ -590,7 +605,7 @@ class _Scanner:
             reader = _READERS.get(type(argument))
             if reader is None:
                 continue
-            if reader is _Scanner._read_generator:
+            if isinstance(argument, nodes.GeneratorExpr):
                 self._comprehension(argument)
             else:
                 reader(self, argument)
@@ -688,31 +703,32 @@ class _Scanner:
         self._decorators = around
 
 
-_READERS: dict[type[Expression], Callable[[_Scanner, Expression], None]] = {
+# Any: each of them is called with an expression of the class that it stands beside.
+_READERS: dict[type[Expression], Callable[[_Scanner, Any], None]] = {
     getattr(nodes, name): _Scanner._read_parts for name in CHILDREN if name.endswith("Expr") and hasattr(nodes, name)
 }
-_READERS.update({
-    nodes.NameExpr: _Scanner._read_name,
-    nodes.MemberExpr: _Scanner._read_member,
+_READERS |= {
+    nodes.AssignmentExpr: _Scanner._walrus,
+    nodes.AwaitExpr: _Scanner._read_inner,
     nodes.CallExpr: _Scanner._read_call,
-    nodes.OpExpr: _Scanner._read_op,
-    nodes.UnaryExpr: _Scanner._read_unary,
-    nodes.ConditionalExpr: _Scanner._read_conditional,
-    nodes.IndexExpr: _Scanner._read_index,
-    nodes.StarExpr: _Scanner._read_star,
     nodes.ComparisonExpr: _Scanner._read_comparison,
+    nodes.ConditionalExpr: _Scanner._read_conditional,
+    nodes.DictExpr: _Scanner._read_dict,
+    nodes.DictionaryComprehension: _Scanner._comprehension,
+    nodes.GeneratorExpr: _Scanner._read_generator,
+    nodes.IndexExpr: _Scanner._read_index,
     nodes.LambdaExpr: _Scanner._read_lambda,
     nodes.ListComprehension: _Scanner._read_eager,
-    nodes.SetComprehension: _Scanner._read_eager,
-    nodes.GeneratorExpr: _Scanner._read_generator,
-    nodes.DictionaryComprehension: _Scanner._comprehension,
-    nodes.AssignmentExpr: _Scanner._walrus,
-    nodes.TupleExpr: _Scanner._read_items,
     nodes.ListExpr: _Scanner._read_items,
+    nodes.MemberExpr: _Scanner._read_member,
+    nodes.NameExpr: _Scanner._read_name,
+    nodes.OpExpr: _Scanner._read_op,
+    nodes.SetComprehension: _Scanner._read_eager,
     nodes.SetExpr: _Scanner._read_items,
-    nodes.DictExpr: _Scanner._read_dict,
-    nodes.AwaitExpr: _Scanner._read_inner,
-})
+    nodes.StarExpr: _Scanner._read_star,
+    nodes.TupleExpr: _Scanner._read_items,
+    nodes.UnaryExpr: _Scanner._read_unary,
+}
 
 
 def _awaited(expr: nodes.AwaitExpr) -> frozenset[str] | None:

@@ -29,25 +29,29 @@ from returns_must_use.carriers import at
 from returns_must_use.syntax import is_kept, position
 
 _WAITS = frozenset({"asyncio.tasks.wait", "concurrent.futures._base.wait"})
-_EXPECT_A_RAISE = frozenset({
-    "_pytest.python_api.RaisesContext",
-    "_pytest.raises.RaisesExc",
-    "_pytest.raises.RaisesGroup",
-    "unittest.case._AssertRaisesContext",
-})
+_EXPECT_A_RAISE = frozenset(
+    {
+        "_pytest.python_api.RaisesContext",
+        "_pytest.raises.RaisesExc",
+        "_pytest.raises.RaisesGroup",
+        "unittest.case._AssertRaisesContext",
+    }
+)
 _TAKES_OUT = frozenset({"get", "get_nowait", "pop", "popitem", "popleft", "receive", "receive_nowait", "setdefault"})
-_CONTAINERS = frozenset({
-    "typing.MutableMapping",
-    "typing.MutableSequence",
-    "typing.MutableSet",
-    "asyncio.queues.Queue",
-    "anyio.abc._streams.UnreliableObjectReceiveStream",
-    "multiprocessing.queues.Queue",
-    "multiprocessing.queues.SimpleQueue",
-    "queue.Queue",
-    "_queue.SimpleQueue",
-    "queue.SimpleQueue",
-})
+_CONTAINERS = frozenset(
+    {
+        "typing.MutableMapping",
+        "typing.MutableSequence",
+        "typing.MutableSet",
+        "asyncio.queues.Queue",
+        "anyio.abc._streams.UnreliableObjectReceiveStream",
+        "multiprocessing.queues.Queue",
+        "multiprocessing.queues.SimpleQueue",
+        "queue.Queue",
+        "_queue.SimpleQueue",
+        "queue.SimpleQueue",
+    }
+)
 
 
 Holds: TypeAlias = Callable[[Type], bool]
@@ -142,9 +146,9 @@ def _is_checked_in_copies(chk: TypeChecker) -> bool:
         if isinstance(item, nodes.TypeInfo):
             variables: Iterable[object] = item.defn.type_vars
         else:
-            variables = item.type.variables if isinstance(item, nodes.FuncItem) and isinstance(
-                item.type, CallableType
-            ) else []
+            variables = (
+                item.type.variables if isinstance(item, nodes.FuncItem) and isinstance(item.type, CallableType) else []
+            )
         if any(isinstance(variable, TypeVarType) and variable.values for variable in variables):
             return True
     return False
@@ -164,7 +168,7 @@ def hands_back(chk: TypeChecker, expr: Expression) -> bool:
 
 
 def starts_empty(chk: TypeChecker, expr: Expression, holds: Holds) -> bool:
-    """Whether a new container is made, and made of nothing that holds a Result: `set()`, `dict()`, `deque(maxlen=3)`."""
+    """Whether a new container is made of nothing that holds a Result: `set()`, `dict()`, `deque(maxlen=3)`."""
     if not isinstance(expr, nodes.CallExpr):
         return False
     callee = expr.callee.base if isinstance(expr.callee, nodes.IndexExpr) else expr.callee
@@ -225,7 +229,7 @@ def _may_be_true(typ: ProperType) -> bool:
     if isinstance(typ, LiteralType):
         return typ.value is not False
     if isinstance(typ, UnionType):
-        # `bool | None` is what a manager says that does not think about it; mypy takes it for one that swallows nothing.
+        # `bool | None` says a manager that does not think about it; mypy takes it for one that swallows nothing.
         return False
     return not isinstance(typ, NoneType | UninhabitedType)
 

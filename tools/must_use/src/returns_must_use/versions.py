@@ -15,10 +15,12 @@ def check_version(config: Config) -> None:
         return
     tested = f"mypy {_text(OLDEST)} to {_text(NEWEST)}"
     advice = "Update returns-must-use" if (major, minor) > NEWEST else "Update mypy"
-    raise CompileError([
-        f"returns-must-use: error: it is tested with {tested}, and this is mypy {version.__version__}. "
-        f"{advice}, or set untested-mypy = true in [tool.{TABLE}]."
-    ])
+    raise CompileError(
+        [
+            f"returns-must-use: error: it is tested with {tested}, and this is mypy {version.__version__}. "
+            f"{advice}, or set untested-mypy = true in [tool.{TABLE}]."
+        ]
+    )
 
 
 def _text(version: tuple[int, int]) -> str:
