@@ -4,8 +4,7 @@ It works on the tree as mypy's parser leaves it: nothing is resolved or typed ye
 and its type decides later. The code is written for speed where it is called for every expression of a program.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -95,26 +94,15 @@ class _Scanner:
 
     # Scopes
 
-    @contextmanager
-    def _inside(self, kind: Literal["class", "function", "comprehension"]) -> Iterator[None]:
-        around = self._scope
-        self._scope = Scope(kind, around)
+    def _enter(self, kind: Literal["class", "function", "comprehension"]) -> None:
+        self._scope = Scope(kind, self._scope)
         self._read_names = self._scope.read
-        yield
-        self.close_scope()
-        self._scope = around
-        self._read_names = around.read
 
-    @contextmanager
-    def _inside_function(self, body: nodes.Block, decorators: Sequence[Expression]) -> Iterator[None]:
-        state = self._decorators, self._site, self._after, self._in_class, self._looks_up, self._returns
-        self._decorators, self._after, self._looks_up, self._returns = tuple(decorators), None, False, None
-        function, self._function = self._function, body
-        loops, self._loops = self._loops, 0
-        with self._inside("function"):
-            yield
-        self._function, self._loops = function, loops
-        self._decorators, self._site, self._after, self._in_class, self._looks_up, self._returns = state
+    def _leave(self) -> None:
+        self.close_scope()
+        assert self._scope.parent is not None  # noqa: S101 - for the type checker
+        self._scope = self._scope.parent
+        self._read_names = self._scope.read
 
     def close_scope(self) -> None:
         unread, perhaps_overwritten = self._scope.close()
@@ -266,31 +254,38 @@ class _Scanner:
     def _function_body(self, function: nodes.FuncItem, decorators: Sequence[Expression]) -> None:
         initializers = [argument.initializer for argument in function.arguments if argument.initializer]
         self._read_all(initializers)
-        site = self._site
-        with self._inside_function(function.body, decorators):
-            scope = self._scope
-            for argument in function.arguments:
-                scope.bind(argument.variable.name)
-                default = argument.initializer
-                if isinstance(default, _CALLS) and not _is_only_declared(function.body):
-                    name = NameExpr(argument.variable.name)
-                    scope.stores.append(Store(name, (name.name,), default, site, (), False, default))
-            if isinstance(function, nodes.LambdaExpr):
-                # A lambda is one expression: its types are known after the statement that it is part of.
-                self._read(function.expr())
-            else:
-                self._in_class = False
-                self.block(function.body.body)
+        state = self._function, self._decorators, self._site, self._after, self._in_class
+        expected = self._looks_up, self._returns, self._loops
+        self._function, self._decorators, self._after = function.body, tuple(decorators), None
+        self._looks_up, self._returns, self._loops = False, None, 0
+        self._enter("function")
+        scope = self._scope
+        for argument in function.arguments:
+            scope.bind(argument.variable.name)
+            default = argument.initializer
+            if isinstance(default, _CALLS) and not _is_only_declared(function.body):
+                name = NameExpr(argument.variable.name)
+                scope.stores.append(Store(name, (name.name,), default, self._site, (), False, default))
+        if isinstance(function, nodes.LambdaExpr):
+            # A lambda is one expression: its types are known after the statement that it is part of.
+            self._read(function.expr())
+        else:
+            self._in_class = False
+            self.block(function.body.body)
+        self._leave()
+        self._function, self._decorators, self._site, self._after, self._in_class = state
+        self._looks_up, self._returns, self._loops = expected
 
     def _class(self, definition: nodes.ClassDef) -> None:
         self._scope.bind(definition.name)
         self._read_all([*definition.decorators, *definition.base_type_exprs, *definition.keywords.values()])
         self._read_all([definition.metaclass])
         around, after = self._in_class, self._after
-        with self._inside("class"):
-            # No probe stands in a class: some classes allow nothing but fields, and other plugins read them.
-            self._in_class, self._after = True, None
-            self.block(definition.defs.body)
+        # No probe stands in a class: some classes allow nothing but fields, and other plugins read them.
+        self._in_class, self._after = True, None
+        self._enter("class")
+        self.block(definition.defs.body)
+        self._leave()
         self._in_class, self._after = around, after
 
     def _with(self, stmt: nodes.WithStmt, site: Site) -> None:
@@ -685,21 +680,23 @@ class _Scanner:
         if not self._site.before:  # what is returned is only looked at where it is likely to matter
             self._looped(expr.sequences[0])
         around = self._decorators
-        with self._inside("comprehension"):
-            self._decorators = () if lazy else around
-            for index, sequence in enumerate(expr.sequences):
-                if index:
-                    self._consume(sequence)
-                self._bind(expr.indices[index])
-                for condition in expr.condlists[index]:
-                    self._test(condition)
-            for element in [expr.left_expr] if isinstance(expr, nodes.GeneratorExpr) else [expr.key, expr.value]:
-                if element is None:  # `{**mapping for ...}`
-                    continue
-                if dropped:
-                    self._discard(element)
-                else:
-                    self._read(element)
+        if lazy:
+            self._decorators = ()
+        self._enter("comprehension")
+        for index, sequence in enumerate(expr.sequences):
+            if index:
+                self._consume(sequence)
+            self._bind(expr.indices[index])
+            for condition in expr.condlists[index]:
+                self._test(condition)
+        for element in [expr.left_expr] if isinstance(expr, nodes.GeneratorExpr) else [expr.key, expr.value]:
+            if element is None:  # `{**mapping for ...}`
+                continue
+            if dropped:
+                self._discard(element)
+            else:
+                self._read(element)
+        self._leave()
         self._decorators = around
 
 
