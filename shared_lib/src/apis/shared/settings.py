@@ -196,6 +196,7 @@ class ModelSettings(Settings):
     google_gemini_api_key: SecretStr | None = None
     # First pause before a throttled model call is repeated; it doubles four times.
     model_retry_delay_seconds: Annotated[int, Field(ge=0)] = 4
+    warm_up_after_start: Flag = True
 
 
 class ChatSettings(Settings):

@@ -1,8 +1,10 @@
 from typing import Literal
 
 from pydantic import BaseModel
+from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
 
+from agents.warm_up import warm_up
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import ResultRouter
 from apis.shared.result import Result, Success, suppression_counts
@@ -27,4 +29,9 @@ router = ResultRouter(tags=["Health"])
 async def ping() -> Result[JSONResponse, ErrorDetail]:
     """Touches no dependency: says that the process runs, not that everything it needs does."""
     suppressed = sum(suppression_counts().values())
-    return Success(JSONResponse(Ping().model_dump(), headers={"X-Suppressed-Failures": str(suppressed)}))
+    headers = {"X-Suppressed-Failures": str(suppressed)}
+    return Success(JSONResponse(Ping().model_dump(), headers=headers, background=BackgroundTask(_after_the_answer)))
+
+
+async def _after_the_answer() -> None:
+    warm_up()
