@@ -16,7 +16,7 @@ SUM = json.dumps({"expression": "6*7"})
 HALF = d({"content": "The three steps are: first"})
 TEXT = d({"content": "Hi"})
 CALL = d(call(SUM, index=0, id="t1"))
-CALCULATOR = {"enabled_tools": ["calculator"]}
+CALCULATOR: dict[str, Any] = {"enabled_tools": ["calculator"]}
 
 
 async def goes_on(platform: Platform, model: ModelServer, session_id: str, *, stored: int) -> Any:

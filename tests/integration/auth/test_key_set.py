@@ -1,17 +1,20 @@
 """The provider's keys: few fetches, rotation, and an outage that signs nobody out."""
 
 import asyncio
+import base64
 import json
 import time
 
 import httpx
 import pytest
 
+from apis.shared.auth.jwks import fetch_key_set
+from apis.shared.http_client import HttpClient
 from devstack.ports import free_port
 from devstack.services import running_service
 from tests.integration.auth.conftest import APP, bearer
 from tests.support.conformance import conforming_client
-from tests.support.identity_provider import Answer, IdentityProvider, SigningKey
+from tests.support.identity_provider import HOST, Answer, IdentityProvider, SigningKey
 
 
 async def test_a_hundred_requests_at_the_start_cause_one_fetch(
@@ -64,21 +67,68 @@ EC_KEY = {"kty": "EC", "kid": "ec", "crv": "P-256", "x": "AA", "y": "AA"}
         pytest.param(Answer(b"{", headers={"Content-Length": "10"}), id="cut off"),
     ],
 )
-async def test_an_outage_is_no_401(client: httpx.AsyncClient, provider: IdentityProvider, answer: Answer) -> None:
-    """No case here lets the service have a key, so they can share one."""
+async def test_what_is_no_key_set_is_an_outage(
+    provider: IdentityProvider, answer: Answer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in provider.environment.items():
+        monkeypatch.setenv(name, value)
     provider.answers[provider.keys_path] = answer
-    failed = await client.get("/me", headers=bearer(provider.token("Staff")))
-    assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
-    assert failed.headers.get("retry-after") == answer.headers.get("Retry-After")
+    http = HttpClient("identity provider", deadline_seconds=10)
+    error = (await fetch_key_set(http, f"https://{HOST}{provider.keys_path}")).failure()
+    await http.aclose()
+    assert error.code == "service_unavailable"
+    assert str(error.retry_after or "") == answer.headers.get("Retry-After", "")
 
 
-async def test_an_outage_is_not_remembered(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
-    token = bearer(provider.token("Staff"))
-    provider.refuses = True
-    failed = await cold.get("/me", headers=token)
+async def test_an_outage_is_no_401(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
+    provider.answers[provider.keys_path] = Answer(status=503, headers={"Retry-After": "7"})
+    failed = await cold.get("/me", headers=bearer(provider.token("Staff")))
     assert (failed.status_code, failed.json()["code"]) == (503, "service_unavailable")
-    provider.refuses = False
-    assert (await cold.get("/me", headers=token)).status_code == 200
+    assert failed.headers["retry-after"] == "7"
+    provider.reset()
+    again = await cold.get("/me", headers=bearer(provider.token("Staff")))
+    assert again.status_code == 503
+    assert 20 < int(again.headers["retry-after"]) <= 30, "when the provider is asked again"
+
+
+async def test_tokens_that_nobody_signed_do_not_flood_a_provider_that_fails(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    provider.answers[provider.keys_path] = Answer(status=500)
+    claims = {"sub": "x", "exp": 9_999_999_999}
+    unsigned = [f"{_part({'alg': 'RS256', 'kid': f'nobody-{number}'})}.{_part(claims)}.AAAA" for number in range(200)]
+    answers = [await cold.get("/me", headers=bearer(token)) for token in unsigned[:100]]
+    answers += await asyncio.gather(*(cold.get("/me", headers=bearer(token)) for token in unsigned[100:]))
+    assert {answer.status_code for answer in answers} == {503}
+    assert provider.key_set_fetches() == 1
+
+
+async def test_tokens_of_another_algorithm_fetch_nothing(cold: httpx.AsyncClient, provider: IdentityProvider) -> None:
+    for algorithm in ("none", "HS256", "ES256"):
+        token = f"{_part({'alg': algorithm, 'kid': 'nobody'})}.{_part({'sub': 'x'})}.AAAA"
+        assert (await cold.get("/me", headers=bearer(token))).status_code == 401
+    assert provider.key_set_fetches() == 0
+
+
+def _part(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+async def test_m2_the_good_keys_of_a_set_with_a_malformed_entry_work(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    good = json.loads(provider.key_set())["keys"]
+    bad = [
+        "a string",
+        None,
+        {**good[0], "kid": 7},
+        {**good[0], "kid": "x", "use": ["sig"]},
+        {**good[0], "kid": "y", "n": "!"},
+    ]
+    provider.answers[provider.keys_path] = Answer(json.dumps({"keys": [*bad, *good]}).encode())
+    assert (await cold.get("/me", headers=bearer(provider.token("Staff")))).status_code == 200
+    named = await cold.get("/me", headers=bearer(provider.token("Staff", headers={"kid": "y"})))
+    assert (named.status_code, named.json()["code"]) == (503, "service_unavailable")
 
 
 async def test_a_provider_that_cannot_be_reached_is_no_401(provider: IdentityProvider) -> None:

@@ -147,6 +147,17 @@ async def test_f_qtm_61_a_corrupt_model_is_named(store: Store, change: dict[str,
         assert error.cause is None, "its text quotes the content"
 
 
+@pytest.mark.parametrize("content", ["{", "[]", "5", json.dumps({**STORED, "modelId": "other", "enabled": "perhaps"})])
+async def test_a_corrupt_file_does_not_hide_another_model(tmp_path: Path, content: str) -> None:
+    """Every turn looks for its model: one file that is not readable must not end them all."""
+    (tmp_path / "a.json").write_text(content)
+    (tmp_path / "b.json").write_text(json.dumps(STORED))
+    repository = LocalManagedModels(tmp_path)
+    assert (await repository.find(HAIKU)).unwrap() is not None
+    assert failure(await repository.find("other")).metadata == {"key": "a"}
+    assert failure(await repository.list_all()).metadata == {"key": "a"}
+
+
 async def test_one_call_finds_a_model(dynamo: Store, aws: Aws) -> None:
     dynamo.put(STORED)
     with aws.proxy.recording() as recording:
@@ -189,7 +200,7 @@ async def test_a_catalogue_that_cannot_be_read_is_not_empty(
 async def test_a_file_that_is_no_model(tmp_path: Path, content: str, key: str) -> None:
     (tmp_path / "bad.json").write_bytes(content.encode("latin-1"))
     (tmp_path / "good.json").write_text(json.dumps(STORED), encoding="utf-8")
-    error = failure(await LocalManagedModels(tmp_path).find(HAIKU))
+    error = failure(await LocalManagedModels(tmp_path).find("may be the one"))
     assert (error.code, error.metadata) == (ErrorCode.INTERNAL_ERROR, {"key": key})
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import base64
 import json
+import shutil
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,7 @@ from apis.shared.result import Success
 from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import SessionPatch, TurnPreferences
+from tests.support.platform import Platform
 
 ADA, BOB = "000000001", "000000002"
 PREFERENCES = TurnPreferences("m9", 0.2, None, "abcdef0123456789")
@@ -30,7 +33,7 @@ def write(root: Path, session_id: str, document: Any) -> Path:
     return path
 
 
-def record(session_id: str, user_id: str = ADA, moment: str = "2025-01-15T10:30:45.123456Z", **more: Any) -> Any:
+def record(session_id: str, user_id: Any = ADA, moment: str = "2025-01-15T10:30:45.123456Z", **more: Any) -> Any:
     return {
         "sessionId": session_id,
         "userId": user_id,
@@ -145,15 +148,126 @@ async def test_a_token_that_is_no_time(service: SessionService, text: bytes) -> 
     assert (outcome.failure().code, outcome.failure().field) == ("bad_request", "query.next_token")
 
 
-@pytest.mark.parametrize(
-    "document",
-    [[], "x", 5, {}, {"userId": ADA}, record(""), record("s1", status="nope"), record("s1", messageCount="many")],
-)
-async def test_a_file_that_is_no_record_fails_the_list(service: SessionService, tmp_path: Path, document: Any) -> None:
+ITS_OWNERS = [
+    {"userId": ADA},
+    record(""),
+    record("s1", status="nope"),
+    record("s1", messageCount="many"),
+    record("s1", deleted=True, tags=5),
+]
+NOBODYS: list[Any] = [[], "x", 5, {}, record("s1", user_id=None), record("s1", user_id=["x"])]
+COSTS_OF_ADA = {"1": {"attribution": {"userId": ADA}}, "3": {"attribution": {"userId": ADA}}, "5": "corrupt"}
+
+
+async def listed(service: SessionService, user_id: str) -> list[str]:
+    return [
+        entry.session_id for entry in (await service.list_sessions(user_id, limit=None, token=None)).unwrap().records
+    ]
+
+
+@pytest.mark.parametrize("document", ITS_OWNERS, ids=str)
+async def test_a_corrupt_record_fails_the_list_of_its_owner_only(
+    service: SessionService, tmp_path: Path, document: Any
+) -> None:
     write(tmp_path, "s1", document)
     write(tmp_path, "s2", record("s2"))
+    write(tmp_path, "s3", record("s3", user_id=BOB))
     assert (await service.list_sessions(ADA, limit=None, token=None)).failure().code == "internal_error"
     assert (await service.get_session(ADA, "s1")).failure().code == "internal_error"
+    assert await listed(service, BOB) == ["s3"]
+    assert (await service.get_session(BOB, "s1")).failure().code == "not_found"
+    assert (await service.check_turn(BOB, "s1")).failure().code == "not_found"
+
+
+@pytest.mark.parametrize("document", NOBODYS, ids=str)
+async def test_a_corrupt_record_that_names_nobody_is_in_no_list(
+    service: SessionService, tmp_path: Path, document: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write(tmp_path, "s1", document)
+    write(tmp_path, "s2", record("s2"))
+    write(tmp_path, "s3", record("s3", user_id=BOB))
+    for _ in range(3):
+        assert (await listed(service, ADA), await listed(service, BOB)) == (["s2"], ["s3"])
+    (told,) = (entry for entry in caplog.records if entry.levelname == "ERROR")
+    assert told.__dict__["session_folder"] == "session_s1"
+    for user_id in (ADA, BOB):
+        assert (await service.get_session(user_id, "s1")).failure().code == "internal_error"
+        assert (await service.check_turn(user_id, "s1")).failure().code == "internal_error"
+        assert (
+            await service.update_session(user_id, "s1", SessionPatch({"title": "x"}))
+        ).failure().code == "internal_error"
+    assert json.loads(path.read_text()) == document
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b'{"userId": "000000001", "titl', b"\xff\xfe", b"null", b"[" * 100_000, b"[]"]
+)
+async def test_the_costs_of_a_session_tell_whose_its_unreadable_record_is(
+    service: SessionService, tmp_path: Path, content: bytes
+) -> None:
+    path = write(tmp_path, "s1", {})
+    path.write_bytes(content)
+    path.with_name("message-metadata.json").write_text(json.dumps(COSTS_OF_ADA))
+    write(tmp_path, "s2", record("s2"))
+    write(tmp_path, "s3", record("s3", user_id=BOB))
+    assert (await service.list_sessions(ADA, limit=None, token=None)).failure().code == "internal_error"
+    assert (await service.get_session(ADA, "s1")).failure().code == "internal_error"
+    assert await listed(service, BOB) == ["s3"]
+    assert (await service.get_session(BOB, "s1")).failure().code == "not_found"
+
+
+@pytest.mark.parametrize(
+    "costs", [b"{", b"[]", b'{"1": {}}', b'{"1": {"attribution": [1]}}', b'{"1": {"attribution": {}}}']
+)
+async def test_costs_that_tell_nothing(service: SessionService, tmp_path: Path, costs: bytes) -> None:
+    path = write(tmp_path, "s1", {})
+    path.write_text("{")
+    path.with_name("message-metadata.json").write_bytes(costs)
+    assert await listed(service, ADA) == []
+    assert (await service.get_session(ADA, "s1")).failure().code == "internal_error"
+
+
+async def test_a_record_that_the_system_does_not_give_fails_every_list_that_it_may_belong_to(
+    service: SessionService, tmp_path: Path
+) -> None:
+    """That is an outage, not a corrupt record: it may be over in a moment, and nobody is shown less meanwhile."""
+    (tmp_path / "session_s1" / "session-metadata.json").mkdir(parents=True)
+    for user_id in (ADA, BOB):
+        assert (await service.list_sessions(user_id, limit=None, token=None)).failure().code == "service_unavailable"
+    (tmp_path / "session_s1" / "message-metadata.json").write_text(json.dumps(COSTS_OF_ADA))
+    assert (await service.list_sessions(ADA, limit=None, token=None)).failure().code == "service_unavailable"
+    assert await listed(service, BOB) == []
+
+
+async def test_a_record_of_no_user_is_nobodys(service: SessionService, tmp_path: Path) -> None:
+    write(tmp_path, "s1", record("s1", user_id=""))
+    assert await listed(service, ADA) == []
+    assert (await service.get_session(ADA, "s1")).failure().code == "not_found"
+
+
+async def test_corrupt_costs_concern_only_the_owner(service: SessionService, tmp_path: Path) -> None:
+    write(tmp_path, "s1", record("s1")).with_name("message-metadata.json").write_text("{")
+    assert (await service.message_costs(ADA, "s1")).failure().code == "internal_error"
+    assert await service.message_costs(BOB, "s1") == Success(None)
+
+
+async def test_over_http_one_corrupt_record_concerns_its_owner(files: Platform) -> None:
+    """A trial of the whole service: its lists, and what is asked of the session itself."""
+    async with files.client("000000011") as ada, files.client("000000012") as bob:
+        for client in (ada, bob):
+            assert (await client.put(f"/sessions/{uuid.uuid4()}/metadata", json={"title": "x"})).status_code == 200
+        corrupt = str(uuid.uuid4())
+        path = write(files.root, corrupt, record(corrupt, user_id="000000011", status="nope"))
+        messages = path.parent / "agents" / "agent_default" / "messages"
+        messages.mkdir(parents=True)
+        (messages / "message_0.json").write_text("{")
+        asked = [(client, await client.get("/sessions")) for client in (ada, bob)]
+        assert [answer.status_code for _, answer in asked] == [500, 200]
+        assert len(asked[1][1].json()["sessions"]) == 1
+        assert (await bob.get(f"/sessions/{corrupt}/metadata")).status_code == 404
+        assert (await bob.get(f"/sessions/{corrupt}/messages")).json() == {"messages": []}
+        assert (await ada.get(f"/sessions/{corrupt}/messages")).status_code == 500
+        shutil.rmtree(path.parent)
 
 
 async def test_a_missing_root_is_an_empty_list(tmp_path: Path) -> None:

@@ -305,6 +305,28 @@ async def test_a_bulk_delete_does_not_wait_for_each_session_of_a_store_that_hang
     assert time.monotonic() - started < 20
 
 
+async def test_an_id_that_is_given_twenty_times_is_waited_for_once(
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
+) -> None:
+    started = time.monotonic()
+    with tables.proxy.injecting(Fault(FaultKind.TIMEOUT, operation="Query")):
+        answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id] * 20}, timeout=150)
+    assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
+    assert time.monotonic() - started < 10
+
+
+async def test_an_id_that_is_given_twice_is_deleted_once_and_answered_twice(
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
+) -> None:
+    tables.store(stored.session(ADA, session_id))
+    with tables.proxy.recording(containing=session_id) as recording:
+        answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
+    deleted = {"sessionId": session_id, "success": True, "error": None}
+    assert answer.json() == {"deletedCount": 2, "failedCount": 0, "results": [deleted, deleted]}
+    own = [call.target.operation for call in recording.calls if call.target.table == tables.variables[stored.SESSIONS]]
+    assert own == ["Query", "GetItem", "TransactWriteItems"]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "calls"),
     [
@@ -369,9 +391,10 @@ async def test_e6_e9_a_store_that_fails(
 async def test_a_bulk_delete_that_fails_for_one_outage_fails(
     tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
-    tables.store(stored.session(ADA, session_id))
-    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query", nth=1)):
-        partly = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
+    other = str(uuid.uuid4())
+    tables.store(stored.session(ADA, session_id), stored.session(ADA, other))
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query", containing=session_id)):
+        partly = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, other]})
     assert (partly.json()["deletedCount"], partly.json()["failedCount"]) == (1, 1)
     assert "Session not found" not in partly.text
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query")):

@@ -26,7 +26,7 @@ async def until(condition: Callable[[], bool]) -> None:
 
 async def consume(run: AgentRun) -> None:
     async for item in run.stream([{"text": "hi"}]):
-        assert isinstance(item, Success)
+        assert item
 
 
 async def cancelled(run: AgentRun, when: Callable[[], bool]) -> None:

@@ -1,11 +1,14 @@
 """Whatever a token holds, it is accepted or refused: nothing of it is a bug of ours."""
 
 import asyncio
+import base64
+import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apis.shared.auth.jwks import JsonWebKey, KeySet, SigningKeys
+from apis.shared.auth.jwks import KeySet, SigningKeys, key_set
 from apis.shared.auth.tokens import TokenValidator, trusted_user
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Result, Success
@@ -33,7 +36,7 @@ json_values = st.recursive(
 
 
 async def published() -> Result[KeySet, ErrorDetail]:
-    return Success({"k": JsonWebKey.model_validate(KEY.published)})
+    return Success(key_set([KEY.published]))
 
 
 def code_of(token: str) -> ErrorCode | None:
@@ -68,3 +71,23 @@ def test_any_text(text: str) -> None:
             assert code is ErrorCode.UNAUTHORIZED
         case user:
             raise AssertionError(user)
+
+
+@pytest.mark.parametrize("algorithm", ["none", "HS256", "RS512", "rs256", "", None, 5, ["RS256"]])
+async def test_the_algorithm_is_checked_before_a_key_is_looked_for(algorithm: object) -> None:
+    """Anybody can write a token that names a key; looking for one may ask the provider."""
+    fetches = 0
+
+    async def fetch() -> Result[KeySet, ErrorDetail]:
+        nonlocal fetches
+        fetches += 1
+        return await published()
+
+    validator = TokenValidator(
+        issuer=ISSUER, client_id="cli", keys=SigningKeys(fetch), institution=InstitutionSettings()
+    )
+    parts = ({"alg": algorithm, "kid": "unknown"}, VALID)
+    head, body = (base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode() for part in parts)
+    for token in (f"{head}.{body}.", f"{head}.{body}.c2lnbmVk"):
+        assert (await validator.validate(token)).failure().code is ErrorCode.UNAUTHORIZED
+    assert fetches == 0

@@ -7,8 +7,21 @@ import pytest
 
 from apis.shared.errors import ErrorDetail, conflict
 from apis.shared.result import Failure, Result, Success
-from apis.shared.storage.json_files import list_folder, read_json, update_json, write_json
+from apis.shared.storage.json_files import JsonObject, list_folder, read_json, replace_file, update_json
+from apis.shared.storage.locks import exclusively, lock_for
 from apis.shared.storage.session_folders import is_session_id
+
+
+async def write_json(path: Path, document: Any) -> Result[None, ErrorDetail]:
+    return await exclusively(lock_of(path), lambda: replace_file(path, document))
+
+
+def lock_of(path: Path) -> Path:
+    return lock_for(path.parent.parent / "locks", path.name)
+
+
+async def update(path: Path, change: Any) -> Result[JsonObject, ErrorDetail]:
+    return await update_json(path, change, lock=lock_of(path))
 
 
 def names_in(folder: Path) -> list[str]:
@@ -54,7 +67,7 @@ async def test_concurrent_updates_lose_nothing(tmp_path: Path) -> None:
     def adding(number: int) -> Any:
         return lambda document: Success({**(document or {}), str(number): number})
 
-    outcomes = await asyncio.gather(*(update_json(path, adding(number)) for number in range(30)))
+    outcomes = await asyncio.gather(*(update(path, adding(number)) for number in range(30)))
     assert all(isinstance(outcome, Success) for outcome in outcomes)
     assert await read_json(path) == Success({str(number): number for number in range(30)})
 
@@ -63,15 +76,15 @@ async def test_a_refused_change_leaves_the_file(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     assert await write_json(path, {"a": 1}) == Success(None)
     refused: Result[Any, ErrorDetail] = Failure(conflict("changed"))
-    assert await update_json(path, lambda _: refused) == refused
+    assert await update(path, lambda _: refused) == refused
     assert json.loads(path.read_text()) == {"a": 1}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"null", b"<html>", b'{"secret": "x', b"\xff\xfe"])
+@pytest.mark.parametrize("content", [b"", b"{", b"null", b"<html>", b'{"secret": "x', b"\xff\xfe", b"[" * 100_000])
 async def test_a_file_that_is_not_json(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.json"
     path.write_bytes(content)
-    updated = await update_json(path, lambda _: pytest.fail("the change was asked for"))
+    updated = await update(path, lambda _: pytest.fail("the change was asked for"))
     for error in ((await read_json(path)).failure(), updated.failure()):
         assert error.code == "internal_error"
         assert error.context == {"file": "a.json"}
@@ -85,8 +98,8 @@ async def test_a_file_in_place_of_the_folder(tmp_path: Path) -> None:
     outcomes: list[Result[Any, ErrorDetail]] = [
         await read_json(path),
         await write_json(path, {}),
-        await update_json(path, lambda _: Success({})),
-        await list_folder(path.parent, "*.json"),
+        await update(path, lambda _: Success({})),
+        list_folder(path.parent, "*.json"),
     ]
     assert [outcome.failure().code for outcome in outcomes] == ["service_unavailable"] * 4
 
@@ -101,10 +114,10 @@ async def test_a_folder_in_place_of_the_file(tmp_path: Path) -> None:
 
 
 async def test_a_folder_is_listed_by_name(tmp_path: Path) -> None:
-    assert await list_folder(tmp_path / "absent", "*.json") == Success([])
+    assert list_folder(tmp_path / "absent", "*.json") == Success([])
     for name in ("b.json", "a.json", ".a.json.tmp", "c.txt"):
         (tmp_path / name).write_text("{}")
-    assert await list_folder(tmp_path, "*.json") == Success([tmp_path / "a.json", tmp_path / "b.json"])
+    assert list_folder(tmp_path, "*.json") == Success([tmp_path / "a.json", tmp_path / "b.json"])
 
 
 @pytest.mark.parametrize("value", ["a", "0", "a-b_C", "x" * 100])

@@ -58,12 +58,13 @@ class TokenValidator:
 
     @railway
     async def _check_signature(self, token: "_ParsedToken") -> Result[None, ErrorDetail]:
+        # Before a key is looked for: that may ask the provider, which costs more than any other check.
+        if token.header.get("alg") != ALGORITHM:
+            return Failure(_refused(_INVALID, "algorithm"))
         key_id = token.header.get("kid")
         if not isinstance(key_id, str):
             return Failure(_refused(_INVALID, "key id"))
         key = (await self._keys.get(key_id)).unwrap()
-        if token.header.get("alg") != ALGORITHM:
-            return Failure(_refused(_INVALID, "algorithm"))
         # PyJWT's `decode` would read the token a second time, which costs more than the verification itself.
         if not key.Algorithm.verify(token.signed, key.key, token.signature):
             return Failure(_refused(_INVALID, "signature"))

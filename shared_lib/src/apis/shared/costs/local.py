@@ -8,7 +8,7 @@ from apis.shared.costs.models import CostRecord
 from apis.shared.errors import ErrorDetail, internal_error, validation_error
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.storage.json_files import JsonObject, read_json, update_json
-from apis.shared.storage.session_folders import is_session_id, session_folder
+from apis.shared.storage.session_folders import COSTS_FILE, is_session_id, session_folder, session_lock
 
 
 class LocalCostRecords:
@@ -25,7 +25,8 @@ class LocalCostRecords:
         def added(document: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
             return Success({**(document or {}), str(message_index): record.stored()})
 
-        return (await update_json(self._file(session_id), added)).map(lambda _: None)
+        lock = session_lock(self._root, session_id)
+        return (await update_json(self._file(session_id), added, lock=lock)).map(lambda _: None)
 
     @railway
     async def read(self, session_id: str) -> Result[Mapping[int, Mapping[str, Any]], ErrorDetail]:
@@ -38,4 +39,4 @@ class LocalCostRecords:
         return Success({int(index): body for index, body in costs.items() if index.isdigit()})
 
     def _file(self, session_id: str) -> Path:
-        return session_folder(self._root, session_id) / "message-metadata.json"
+        return session_folder(self._root, session_id) / COSTS_FILE

@@ -1,38 +1,53 @@
 """Session records in local files: one folder per session, used when the sessions table is not configured."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from apis.shared.costs.local import LocalCostRecords
-from apis.shared.errors import ErrorDetail, internal_error, validation_error
+from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, validation_error
 from apis.shared.moments import offset_form
 from apis.shared.page_tokens import decode_moment_token, encode_moment_token
 from apis.shared.records import parse_record
 from apis.shared.result import Failure, Result, Success, collect, error_of, railway
 from apis.shared.sessions.models import NEW_CONVERSATION, SessionLookup, SessionPage, SessionPatch, SessionRecord
 from apis.shared.sessions.repository import SESSION_CHANGED, Annotations, session_not_found
-from apis.shared.storage.json_files import Json, JsonObject, read_folder, read_json, update_json
-from apis.shared.storage.session_folders import ALL_SESSIONS, is_session_id, session_folder
+from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_file, update_json
+from apis.shared.storage.session_folders import (
+    ALL_SESSIONS,
+    COSTS_FILE,
+    RECORD_FILE,
+    is_session_id,
+    session_folder,
+    session_lock,
+)
 
-RECORD_FILE = "session-metadata.json"
+logger = logging.getLogger(__name__)
+
 _ABSENT = SessionLookup(None)
 
 
 class LocalSessions:
-    """No path is built from an id that is not a session id; such an id is absent."""
+    """No path is built from an id that is not a session id; such an id is absent.
+
+    A record that cannot be read concerns the user whom it belongs to, and nobody else. Where the record does not tell
+    its owner any more, the costs of the session's messages do. A corrupt record that nothing attributes to anybody is
+    in nobody's list: it is logged, and asking for that session fails.
+    """
 
     def __init__(self, root: Path, costs: LocalCostRecords) -> None:
         self._root = root
         self._costs = costs
+        self._told: set[Path] = set()
 
     @railway
     async def list_page(self, user_id: str, limit: int | None, token: str | None) -> Result[SessionPage, ErrorDetail]:
         after = decode_moment_token(token).unwrap() if token is not None else None
-        files = (await read_folder(self._root, ALL_SESSIONS, RECORD_FILE)).unwrap()
-        records = collect(_parse(document) for _, document in files).unwrap()
-        own = [record for record in records if record.user_id == user_id and not record.deleted]
+        records = (await asyncio.to_thread(self._records_of, user_id)).unwrap()
+        own = [record for record in records if not record.deleted]
         newest_first = sorted(own, key=_place, reverse=True)
         remaining = [record for record in newest_first if after is None or _is_after(record, after)]
         if limit is None or len(remaining) <= limit:
@@ -44,16 +59,13 @@ class LocalSessions:
     async def find(self, user_id: str, session_id: str) -> Result[SessionLookup, ErrorDetail]:
         if not is_session_id(session_id):
             return Success(_ABSENT)
-        document = (await read_json(session_folder(self._root, session_id) / RECORD_FILE)).unwrap()
-        if document is None:
-            return Success(_ABSENT)
-        record = _parse(document).unwrap()
-        return Success(SessionLookup(record) if record.user_id == user_id else SessionLookup(None, is_foreign=True))
+        return await asyncio.to_thread(self._find, user_id, session_folder(self._root, session_id))
 
     @railway
     async def annotations(self, user_id: str, session_id: str) -> Result[Annotations, ErrorDetail]:
         found, costs = await asyncio.gather(self.find(user_id, session_id), self._costs.read(session_id))
-        return Success(Annotations(found.unwrap(), costs.unwrap()))
+        lookup = found.unwrap()
+        return Success(Annotations(lookup, {} if lookup.is_taken else costs.unwrap()))
 
     @railway
     async def reserve(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
@@ -128,7 +140,70 @@ class LocalSessions:
     ) -> Result[JsonObject, ErrorDetail]:
         if not is_session_id(record.session_id):
             return Failure(validation_error("The session id is not valid.", field="session_id"))
-        return await update_json(session_folder(self._root, record.session_id) / RECORD_FILE, change)
+        path = session_folder(self._root, record.session_id) / RECORD_FILE
+        return await update_json(path, change, lock=session_lock(self._root, record.session_id))
+
+    @railway
+    def _records_of(self, user_id: str) -> Result[list[SessionRecord], ErrorDetail]:
+        folders = list_folder(self._root, ALL_SESSIONS).unwrap()
+        records = collect(self._record_of(user_id, folder) for folder in folders).unwrap()
+        return Success([record for record in records if record is not None])
+
+    def _record_of(self, user_id: str, folder: Path) -> Result[SessionRecord | None, ErrorDetail]:
+        """None for a folder without a record, and for one that is not this user's."""
+        read = _Read.of(folder)
+        match read.record:
+            case Success(None):
+                return Success(None)
+            case Failure(error) if read.owner is None and error.code is ErrorCode.INTERNAL_ERROR:
+                self._tell_once(folder, error)
+                return Success(None)
+            case _ if read.owner not in {None, user_id}:
+                return Success(None)
+        return read.record
+
+    def _find(self, user_id: str, folder: Path) -> Result[SessionLookup, ErrorDetail]:
+        read = _Read.of(folder)
+        if read.owner not in {None, user_id}:
+            return Success(SessionLookup(None, is_foreign=True))
+        return read.record.map(SessionLookup)
+
+    def _tell_once(self, folder: Path, error: ErrorDetail) -> None:
+        """Once in a process: every list comes past it."""
+        if folder not in self._told:
+            self._told.add(folder)
+            logger.error(
+                "a session record is corrupt, and nothing tells whose it is: it is in nobody's list",
+                extra={"session_folder": folder.name, "code": error.code.value, "context": error.context},
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What a folder's record file holds, and whose it is as far as anything tells."""
+
+    record: Result[SessionRecord | None, ErrorDetail]
+    owner: str | None
+
+    @classmethod
+    def of(cls, folder: Path) -> Self:
+        document = read_file(folder / RECORD_FILE)
+        record = document.bind(_parse_if_present)
+        owner = _owner(document.value_or(None))
+        if owner is None and isinstance(record, Failure):
+            owner = _owner_by_costs(read_file(folder / COSTS_FILE).value_or(None))
+        return cls(record, owner)
+
+
+def _owner(document: Json) -> str | None:
+    owner = document.get("userId") if isinstance(document, dict) else None
+    return owner if isinstance(owner, str) else None
+
+
+def _owner_by_costs(document: Json) -> str | None:
+    bodies = document.values() if isinstance(document, dict) else ()
+    owners = {_owner(body.get("attribution")) for body in bodies if isinstance(body, dict)} - {None}
+    return owners.pop() if len(owners) == 1 else None
 
 
 def _place(record: SessionRecord) -> tuple[str, str]:
@@ -140,6 +215,14 @@ def _is_after(record: SessionRecord, place: tuple[str, str]) -> bool:
     return record.last_message_at < moment or (
         bool(session_id) and record.last_message_at == moment and record.session_id < session_id
     )
+
+
+def _parse_if_present(document: Json | None) -> Result[SessionRecord | None, ErrorDetail]:
+    return Success(None) if document is None else _parse(document).map(_known)
+
+
+def _known(record: SessionRecord) -> SessionRecord | None:
+    return record
 
 
 def _parse(document: Json) -> Result[SessionRecord, ErrorDetail]:

@@ -2,8 +2,7 @@
 
 import asyncio
 import random
-from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from apis.shared.aws.dynamodb import Table
@@ -91,15 +90,13 @@ class SessionService:
     async def bulk_delete(
         self, user_id: str, session_ids: Sequence[str]
     ) -> Result[list[Result[None, ErrorDetail]], ErrorDetail]:
-        """One outcome per id, in order; an id that is given twice is deleted twice. When all fail for one and the same
-        outage the whole operation fails with it."""
-
-        async def repeatedly(session_id: str, times: int) -> tuple[str, Iterator[Result[None, ErrorDetail]]]:
-            return session_id, iter([await self.delete_session(user_id, session_id) for _ in range(times)])
-
-        # Different sessions at once: one after the other, a store that hangs would be waited for twenty times.
-        by_id = dict(await asyncio.gather(*(repeatedly(*counted) for counted in Counter(session_ids).items())))
-        outcomes: list[Result[None, ErrorDetail]] = [next(by_id[session_id]) for session_id in session_ids]
+        """One outcome per id, in order; an id that is given twice is deleted once and answered twice. When all fail for
+        one and the same outage the whole operation fails with it."""
+        distinct = list(dict.fromkeys(session_ids))
+        # At once: one after the other, a store that hangs would be waited for as often as there are sessions.
+        deleted = await asyncio.gather(*(self.delete_session(user_id, session_id) for session_id in distinct))
+        by_id = dict(zip(distinct, deleted, strict=True))
+        outcomes = [by_id[session_id] for session_id in session_ids]
         errors = [error for outcome in outcomes if (error := error_of(outcome)) is not None]
         codes = {error.code for error in errors}
         if len(errors) == len(outcomes) and len(codes) == 1 and codes <= _OUTAGES:

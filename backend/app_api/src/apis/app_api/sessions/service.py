@@ -71,9 +71,9 @@ class SessionsApi:
             store.read(user_id, session_id), self._sessions.message_costs(user_id, session_id)
         )
         costs = costed.unwrap()
-        stored = read.unwrap()
         if costs is None:
             return Success(MessagesListResponse(messages=[]))
+        stored = read.unwrap()
         end = len(stored) if limit is None else min(start + limit, len(stored))
         messages = collect(
             message_response(session_id, index, stored[index], costs.get(index)) for index in range(start, end)

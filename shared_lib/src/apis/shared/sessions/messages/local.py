@@ -1,19 +1,23 @@
 """Messages as local files, in the layout of the agent framework: one file per message."""
 
-import asyncio
+import functools
 import shutil
+import uuid
 from pathlib import Path
+from typing import Any
 
-from apis.shared.errors import ErrorDetail, service_unavailable, validation_error
+from apis.shared.errors import ErrorDetail, not_found, service_unavailable, validation_error
 from apis.shared.moments import offset_form
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway
 from apis.shared.sessions.messages.entries import decode_entry, encode_entry
 from apis.shared.sessions.models import Message, StoredMessage
-from apis.shared.storage.json_files import JsonObject, list_folder, read_folder, update_json, write_json
-from apis.shared.storage.session_folders import is_session_id, session_folder
+from apis.shared.storage.json_files import list_folder, read_file, read_folder, replace_file
+from apis.shared.storage.locks import exclusively
+from apis.shared.storage.session_folders import RECORD_FILE, is_session_id, session_folder, session_lock
 
 _PREFIX, _SUFFIX = "message_", ".json"
 _PATTERN = f"{_PREFIX}*{_SUFFIX}"
+_REMOVED = ".removed."
 _FILE_ERRORS = ErrorTable.of((OSError, service_unavailable))
 
 
@@ -22,7 +26,6 @@ class LocalMessages:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._appending = asyncio.Lock()
 
     @railway
     async def read(self, user_id: str, session_id: str) -> Result[list[StoredMessage], ErrorDetail]:  # noqa: ARG002 - the session's record says whose it is
@@ -33,7 +36,6 @@ class LocalMessages:
         messages = collect(decode_entry(document) for _, document in in_order).unwrap()
         return Success([message for message in messages if message is not None])
 
-    @railway
     async def append(
         self,
         user_id: str,  # noqa: ARG002 - as above
@@ -42,26 +44,33 @@ class LocalMessages:
         *,
         begins: bool = False,
     ) -> Result[None, ErrorDetail]:
+        """Fails with `not_found` for a session that is deleted: what is deleted stays so."""
         if not is_session_id(session_id):
             return Failure(validation_error("The session id is not valid.", field="session_id"))
-        async with self._appending:
-            paths = (await self._paths(session_id)).unwrap()
-            index = _number(paths[-1]) + 1 if paths else 0
-            entry = encode_entry(message, index)
-            if not entry["message"]["content"]:
-                return Success(None)
-            if begins or not paths:
-                (await self._begin(session_id)).unwrap()
-            path = self._messages(session_id) / f"{_PREFIX}{index}{_SUFFIX}"
-            return await write_json(path, entry)
+        work = functools.partial(self._append, session_id, message, begins=begins)
+        return await exclusively(session_lock(self._root, session_id), work)
 
     async def delete(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:  # noqa: ARG002 - as above
         if not is_session_id(session_id):
             return Success(0)
-        return await asyncio.to_thread(attempt, _remove, self._messages(session_id), errors=_FILE_ERRORS)
+        work = functools.partial(attempt, _remove, self._messages(session_id), errors=_FILE_ERRORS)
+        return await exclusively(session_lock(self._root, session_id), work)
 
     @railway
-    async def _begin(self, session_id: str) -> Result[None, ErrorDetail]:
+    def _append(self, session_id: str, message: Message, *, begins: bool) -> Result[None, ErrorDetail]:
+        if _is_deleted(read_file(session_folder(self._root, session_id) / RECORD_FILE).unwrap()):
+            return Failure(not_found("Session not found"))
+        paths = list_folder(self._messages(session_id), _PATTERN).unwrap()
+        index = max(map(_number, filter(_is_numbered, paths)), default=-1) + 1
+        entry = encode_entry(message, index)
+        if not entry["message"]["content"]:
+            return Success(None)
+        if begins or not index:
+            self._begin(session_id).unwrap()
+        return replace_file(self._messages(session_id) / f"{_PREFIX}{index}{_SUFFIX}", entry)
+
+    @railway
+    def _begin(self, session_id: str) -> Result[None, ErrorDetail]:
         """The framework's own files; a folder that exists already, because the record came first, is fine."""
         now = offset_form()
         stamps = {"created_at": now, "updated_at": now}
@@ -73,13 +82,8 @@ class LocalMessages:
             "_internal_state": {},
             **stamps,
         }
-        (await _write_once(session_folder(self._root, session_id) / "session.json", session)).unwrap()
-        return await _write_once(self._agent(session_id) / "agent.json", agent)
-
-    @railway
-    async def _paths(self, session_id: str) -> Result[list[Path], ErrorDetail]:
-        paths = (await list_folder(self._messages(session_id), _PATTERN)).unwrap()
-        return Success(sorted(filter(_is_numbered, paths), key=_number))
+        _write_once(session_folder(self._root, session_id) / "session.json", session).unwrap()
+        return _write_once(self._agent(session_id) / "agent.json", agent)
 
     def _messages(self, session_id: str) -> Path:
         return self._agent(session_id) / "messages"
@@ -88,21 +92,28 @@ class LocalMessages:
         return session_folder(self._root, session_id) / "agents" / "agent_default"
 
 
+def _is_deleted(record: Any) -> bool:  # Any: whatever the file holds; who reads the record itself is told what is wrong
+    return isinstance(record, dict) and bool(record.get("deleted"))
+
+
 def _is_numbered(path: Path) -> bool:
-    return path.stem.removeprefix(_PREFIX).isdigit()
+    return path.stem.removeprefix(_PREFIX).isdecimal()
 
 
 def _number(path: Path) -> int:
     return int(path.stem.removeprefix(_PREFIX))
 
 
-async def _write_once(path: Path, document: JsonObject) -> Result[None, ErrorDetail]:
-    return (await update_json(path, lambda existing: Success(existing or document))).map(lambda _: None)
+def _write_once(path: Path, document: dict[str, Any]) -> Result[None, ErrorDetail]:
+    return read_file(path).bind(lambda existing: Success(None) if existing else replace_file(path, document))
 
 
 def _remove(folder: Path) -> int:
-    if not folder.is_dir():
-        return 0
-    count = len(list(folder.iterdir()))
-    shutil.rmtree(folder)
+    """Out of the way at once, so that nobody reads half a conversation; what an earlier attempt left goes too."""
+    count = 0
+    if folder.is_dir():
+        count = len(list(folder.glob(_PATTERN)))
+        folder.rename(folder.with_name(f"{_REMOVED}{uuid.uuid4().hex}"))
+    for removed in folder.parent.glob(f"{_REMOVED}*"):
+        shutil.rmtree(removed)
     return count
