@@ -3,6 +3,7 @@
 The scripted provider refuses what the real ones refuse, and fails the test.
 """
 
+import asyncio
 import base64
 import json
 from collections.abc import Sequence
@@ -14,9 +15,13 @@ from agents.failures import CUT, TOO_LONG, UNSUPPORTED
 from agents.files import attachment_marker, check_readable, refused_files
 from agents.legal import DOCUMENT_NAME_LENGTH, EMPTY_FILE, NO_OUTPUT
 from agents.prompt import AttachedFile, build_prompt, decode_files
+from agents.turn.conversation import Conversation as StoredConversation
 from agents.turn.request import InlineFile
+from apis.shared.aws.memory import Memory
 from apis.shared.errors import ErrorCode, bad_request, build_conversational_error_event
+from apis.shared.sessions.messages.agentcore import AgentCoreMessages
 from apis.shared.sessions.models import ContentBlock, Message
+from apis.shared.wiring import forget_all
 from tests.support.model_server import ModelServer, Reply, answer, events, gemini_text, refusal
 from tests.unit.agents.turns import (
     BEDROCK_CLAUDE,
@@ -356,13 +361,7 @@ async def test_a_blank_system_prompt(provider: ModelServer, model_id: str) -> No
     assert summary(await turn(model_id=model_id, system_prompt=" \n"))
 
 
-@pytest.mark.parametrize(
-    ("stored", "part"),
-    [
-        (0, "The file [big.pdf]"),
-        (1, "The answer"),
-    ],
-)
+@pytest.mark.parametrize(("stored", "part"), [(0, "The file [big.pdf]"), (1, "The answer")])
 async def test_a_message_that_the_store_finds_too_large(provider: ModelServer, stored: int, part: str) -> None:
     """H7"""
     provider.script(SAID["gpt-x"])
@@ -371,6 +370,33 @@ async def test_a_message_that_the_store_finds_too_large(provider: ModelServer, s
     prompt = build_prompt("look", [AttachedFile("a.png", "", b"x"), AttachedFile("big.pdf", "", b"x" * 9_000)])
     error = failure([item async for item in run.stream(prompt)])
     assert (error.code, error.message.split(" is too large")[0]) == (ErrorCode.BAD_REQUEST, part)
+
+
+async def _too_large(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A service that takes no message of this size."""
+    head = await reader.readuntil(b"\r\n\r\n")
+    await reader.readexactly(int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0]))
+    body = b'{"message": "Request Entity Too Large"}'
+    lines = ("HTTP/1.1 413 Too Large", f"Content-Length: {len(body)}", "Content-Type: application/json", "", "")
+    writer.write("\r\n".join(lines).encode() + body)
+    await writer.drain()
+    writer.close()
+
+
+@pytest.mark.usefixtures("provider")
+async def test_a_413_of_the_memory_is_told_usefully(monkeypatch: pytest.MonkeyPatch) -> None:
+    """H7"""
+    async with await asyncio.start_server(_too_large, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK_AGENTCORE", url)
+        forget_all()
+        store = AgentCoreMessages(Memory("memory-0123456789"))
+        sink = StoredConversation(store, "u1", "s1", history=())
+        run = await built(sink)
+        prompt = build_prompt("look", [AttachedFile("big.pdf", "", b"x" * 9_000)])
+        error = failure([item async for item in run.stream(prompt)])
+    text = "The file [big.pdf] is too large to be stored with the conversation. Please make it smaller."
+    assert (error.code, error.message, error.recoverable) == (ErrorCode.BAD_REQUEST, text, False)
 
 
 EXCEEDED = {
