@@ -1,6 +1,6 @@
+import asyncio
 import json
 import os
-import threading
 import time
 from typing import Any
 
@@ -17,8 +17,8 @@ def text(result: dict[str, Any]) -> str:
     return shown
 
 
-def calculated(expression: str, **options: Any) -> str:
-    result = calculator(expression, **options)
+async def calculated(expression: str, **options: Any) -> str:
+    result = await calculator(expression, **options)
     assert result["status"] == "success", result
     return text(result).removeprefix("Result: ")
 
@@ -55,8 +55,8 @@ def calculated(expression: str, **options: Any) -> str:
         ("inv([[2, 0], [0, 4]])", {"mode": "matrix"}, "Matrix([[1/2, 0], [0, 1/4]])"),
     ],
 )
-def test_calculations(expression: str, options: dict[str, Any], value: str) -> None:
-    assert calculated(expression, **options) == value
+async def test_calculations(expression: str, options: dict[str, Any], value: str) -> None:
+    assert await calculated(expression, **options) == value
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_calculations(expression: str, options: dict[str, Any], value: str) -> N
         ("9" * 300, {}),
     ],
 )
-def test_what_cannot_be_calculated_is_an_error(expression: str, options: dict[str, Any]) -> None:
-    assert calculator(expression, **options)["status"] == "error"
+async def test_what_cannot_be_calculated_is_an_error(expression: str, options: dict[str, Any]) -> None:
+    assert (await calculator(expression, **options))["status"] == "error"
 
 
 @pytest.mark.parametrize(
@@ -98,40 +98,31 @@ def test_what_cannot_be_calculated_is_an_error(expression: str, options: dict[st
         "f'{x}'",
     ],
 )
-def test_an_expression_is_never_run_as_python(expression: str) -> None:
-    assert calculator(expression)["status"] == "error"
+async def test_an_expression_is_never_run_as_python(expression: str) -> None:
+    assert (await calculator(expression))["status"] == "error"
 
 
 @pytest.mark.parametrize(
     "expression",
     ["9**9**9", "(9**999)**999", "2**(10**6)", "factorial(10**9)", "2**(10**400)"],
 )
-def test_a_result_that_would_not_end_is_refused_at_once(expression: str) -> None:
-    began = time.monotonic()
-    assert calculator(expression)["status"] == "error"
-    assert time.monotonic() - began < 3
+async def test_a_result_that_would_not_end_is_refused_at_once(expression: str) -> None:
+    result = await calculator(expression)
+    assert result["status"] == "error"
+    assert "too long" not in text(result), "not after the processor time that one may take"
 
 
-def test_work_that_does_not_end_is_ended_and_the_next_calculation_works() -> None:
+async def test_work_that_does_not_end_is_ended_and_the_next_calculation_works() -> None:
     began = time.monotonic()
-    result = calculator("(a + b + c + d + f + g + h + k)**900")
+    result = await calculator("(a + b + c + d + f + g + h + k)**900")
     assert result == {"status": "error", "content": [{"text": "The calculation takes too long."}]}
     assert time.monotonic() - began < 10
-    assert calculated("1 + 1") == "2"
+    assert await calculated("1 + 1") == "2"
 
 
-def test_calculations_of_several_threads_do_not_mix() -> None:
-    found: dict[int, str] = {}
-
-    def work(n: int) -> None:
-        found[n] = calculated(f"{n} * {n}")
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in range(4 * (os.cpu_count() or 1))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert found == {n: str(n * n) for n in range(len(threads))}
+async def test_calculations_at_once_do_not_mix() -> None:
+    numbers = range(4 * (os.process_cpu_count() or 1))
+    assert await asyncio.gather(*(calculated(f"{n} * {n}") for n in numbers)) == [str(n * n) for n in numbers]
 
 
 def chart(result: dict[str, Any]) -> dict[str, Any]:
@@ -143,9 +134,9 @@ def chart(result: dict[str, Any]) -> dict[str, Any]:
     return drawn
 
 
-def test_a_bar_chart() -> None:
+async def test_a_bar_chart() -> None:
     data = [{"x": "Mon", "y": 1}, {"x": "Tue", "y": 2, "note": "kept"}]
-    assert chart(create_visualization("bar", data, "Visits", "day", "visits")) == {
+    assert chart(await create_visualization("bar", data, "Visits", "day", "visits")) == {
         "chartType": "bar",
         "config": {"title": "Visits", "description": "visits by day", "xAxisKey": "x"},
         "data": data,
@@ -153,12 +144,12 @@ def test_a_bar_chart() -> None:
     }
 
 
-def test_a_pie_chart_takes_the_names_that_models_use() -> None:
+async def test_a_pie_chart_takes_the_names_that_models_use() -> None:
     names = ["segment", "name", "label", "category", "key", "name"]
     values = ["value", "count", "amount", "total", "size", "value"]
     data = [{name: f"s{n}", value: n} for n, (name, value) in enumerate(zip(names, values, strict=True))]
     data[1]["color"] = "red"
-    drawn = chart(create_visualization("pie", data))
+    drawn = chart(await create_visualization("pie", data))
     assert drawn["config"]["xAxisKey"] is None
     assert [(point["segment"], point["value"]) for point in drawn["data"]] == [(f"s{n}", n) for n in range(6)]
     colours = [entry["color"] for entry in drawn["chartConfig"].values()]
@@ -178,20 +169,20 @@ def test_a_pie_chart_takes_the_names_that_models_use() -> None:
         ("pie", [{"name": "a"}]),
     ],
 )
-def test_a_chart_that_cannot_be_drawn_is_an_error_in_json(chart_type: str, data: list[dict[str, Any]]) -> None:
-    result = create_visualization(chart_type, data)
+async def test_a_chart_that_cannot_be_drawn_is_an_error_in_json(chart_type: str, data: list[dict[str, Any]]) -> None:
+    result = await create_visualization(chart_type, data)
     assert result["status"] == "error"
     told = json.loads(text(result))
     assert told == {"success": False, "error": told["error"], "chart_type": chart_type}
     assert told["error"]
 
 
-def test_the_browser_tools_are_switched_off() -> None:
+async def test_the_browser_tools_are_switched_off() -> None:
     answers = [
-        browser.browser_navigate("https://example.com"),
-        browser.browser_act("click"),
-        browser.browser_extract("title", {}),
-        browser.browser_get_page_info(),
+        await browser.browser_navigate("https://example.com"),
+        await browser.browser_act("click"),
+        await browser.browser_extract("title", {}),
+        await browser.browser_get_page_info(),
     ]
     assert {answer["status"] for answer in answers} == {"error"}
     assert len({id(answer) for answer in answers}) == 4

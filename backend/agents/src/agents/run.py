@@ -16,6 +16,7 @@ from agents.failures import RunHalted
 from agents.history import drop_oldest, model_history, replace_latest_tool_result
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
+from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorDetail
@@ -121,6 +122,7 @@ class AgentRun:
         prompt: Sequence[ContentBlock],
         queue: "asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None]",
     ) -> None:
+        on_behalf_of.set(self._spec.user_id)
         async for item in attempt_stream(self._events, prompt, errors=self._errors):
             queue.put_nowait(item)
             if isinstance(item, Failure):

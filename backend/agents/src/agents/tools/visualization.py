@@ -11,7 +11,7 @@ _COLOURS = 5
 type Point = dict[str, Any]  # Any: chart data is whatever the model made of its sources
 
 
-def create_visualization(
+async def create_visualization(
     chart_type: str, data: list[dict[str, Any]], title: str = "", x_label: str = "", y_label: str = ""
 ) -> Envelope:
     """Draw a bar, line or pie chart.
