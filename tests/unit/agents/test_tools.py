@@ -157,6 +157,87 @@ async def test_a_pie_chart_takes_the_names_that_models_use() -> None:
     assert list(drawn["chartConfig"].values())[5]["label"] == "s5"
 
 
+COLOURS = [
+    "red",
+    "RebeccaPurple",
+    "#abc",
+    "#abcd",
+    "#A1b2C3",
+    "#a1b2c3d4",
+    "rgb(1, 2, 3)",
+    "rgba(1,2,3,.5)",
+    "rgb(10% 20% 30%)",
+]
+COLOURS += [
+    "rgb(1 2 3 / 50%)",
+    "hsl(120, 50%, 50%)",
+    "hsl(120deg 50% 50%)",
+    "hsla(0, 1.5%, 2%, 0.5)",
+    "hsl(var(--chart-3))",
+]
+COLOURS += ["var(--chart-1)", "transparent"]
+NO_COLOURS: list[Any] = [
+    "reddish",
+    "#ab",
+    "#abcde",
+    "#ggg",
+    "rgb(1,2)",
+    "rgb(1,2,3,4,5)",
+    "rgb(1 2, 3)",
+    "rgb(1111,2,3)",
+]
+NO_COLOURS += [
+    "red;background:url(//example.com)",
+    "red}",
+    "url(x)",
+    "</style><script>",
+    "var(--secret)",
+    "var(--chart-9)",
+]
+NO_COLOURS += [
+    "hsl(var(--chart-1)",
+    "var(--chart-1))",
+    "expression(alert(1))",
+    "red\n",
+    " red",
+    "#abc\n",
+    "rgb(\u0661,2,3)",
+]
+NO_COLOURS += [5, True, ["red"], {"r": 1}, "r" * 1_000_000, "rgb(" + " " * 1000 + "1,2,3)"]
+
+
+def shown(value: object) -> str:
+    return repr(value)[:30]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_a_colour_of_an_item_is_drawn(colour: str) -> None:
+    drawn = chart(await create_visualization("pie", [{"segment": "a", "value": 1, "color": colour}]))
+    assert drawn["chartConfig"]["a"]["color"] == colour
+    drawn = chart(await create_visualization("bar", [{"x": "a", "y": 1, "fill": colour}]))
+    assert drawn["data"] == [{"x": "a", "y": 1, "fill": colour}]
+
+
+@pytest.mark.parametrize("colour", NO_COLOURS, ids=shown)
+@pytest.mark.parametrize("name", ["color", "fill", "stroke"])
+@pytest.mark.parametrize("chart_type", ["pie", "bar", "line"])
+async def test_what_is_no_colour_is_an_error(chart_type: str, name: str, colour: Any) -> None:
+    """A client writes it into a style sheet."""
+    item = {"segment": "a", "value": 1, "x": "a", "y": 1}
+    result = await create_visualization(chart_type, [item, item | {name: colour}])
+    assert result["status"] == "error"
+    told = json.loads(text(result))
+    assert told == {"success": False, "chart_type": chart_type, "error": told["error"]}
+    assert told["error"].startswith(f"Item 2 has a {name} that is none.")
+    assert len(told["error"]) < 200
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+async def test_an_item_without_a_colour_gets_one(nothing: str | None) -> None:
+    drawn = chart(await create_visualization("pie", [{"segment": "a", "value": 1, "color": nothing}]))
+    assert drawn["chartConfig"]["a"]["color"] == "hsl(var(--chart-1))"
+
+
 @pytest.mark.parametrize(
     ("chart_type", "data"),
     [
