@@ -16,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 from apis.shared.http.context import RequestIds
 from apis.shared.http.failures import install_handlers
+from apis.shared.http.log_format import BoundedJson
 from apis.shared.http.middleware import ErrorBoundary, RequestLog
 from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import WebSettings, settings
@@ -81,7 +82,7 @@ def configure_logging(level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "()": BoundedJson,
                     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                 }
@@ -89,7 +90,12 @@ def configure_logging(level: str) -> None:
             "filters": {"request_ids": {"()": RequestIds}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_ids"]}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {"httpx": {"level": "WARNING"}, "botocore": {"level": "WARNING"}},
+            "loggers": {
+                "httpx": {"level": "WARNING"},
+                "botocore": {"level": "WARNING"},
+                # Its lines hold whole addresses, with what clients wrote into them.
+                "uvicorn.access": {"level": "WARNING"},
+            },
         }
     )
 
