@@ -50,7 +50,7 @@ async def built(
             caching_enabled=settings.pop("caching", None),
             max_tokens=settings.pop("max_tokens", None),
         ),
-        system_prompt="You are a test.",
+        system_prompt=settings.pop("system_prompt", "You are a test."),
         tools=select_tools(tools),
         history=history,
         **settings,

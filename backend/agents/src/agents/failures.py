@@ -48,7 +48,7 @@ LIMIT_REACHED = ErrorDetail(
 _OVERFLOW = re.compile(
     r"exceed_context_size|context_length_exceeded|context_window_exceeded|context size has been exceeded"
     r"|exceeds? (?:the|your|this model's)?\s*(?:available |maximum )?context|exceeds? context limit"
-    r"|(?:prompt|input|request) is too long|prompt too long|maximum context length|context (?:length|window)"
+    r"|(?:prompt|input|request|context|conversation) is too long|prompt too long|context (?:length|window)"
     r"|maximum prompt length|too many (?:input |prompt |total )?tokens|too many total text bytes|max_model_len"
     r"|exceeds the maximum number of (?:input )?tokens|exceed(?:s|ed)?(?: customer)? model maximum"
     r"|reduce the length of (?:the|your) (?:messages|prompt|input)|longer than the (?:model's )?context"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from agents.config import DEFAULT_MODEL_ID, resolve_model_config
-from agents.prompt import AttachedFile, decode_files
+from agents.prompt import AttachedFile, decode_files, not_empty
 from agents.system_prompt import build_system_prompt
 from agents.tools.selection import ToolSelection, select_tools
 from agents.turn.conversation import Conversation
@@ -27,7 +27,7 @@ from apis.shared.models.managed_models import can_access_model, get_managed_mode
 from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
-from apis.shared.result import Failure, Result, Success, best_effort, fold, railway
+from apis.shared.result import Failure, Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.leases.service import get_leases
 from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
@@ -95,7 +95,12 @@ class TurnService:
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request, lease)
-        refusal = _refusal(reads.session) or _refusal(reads.lease) or _refusal(reads.model)
+        refusal = (
+            _refusal(reads.session)
+            or _refusal(reads.lease)
+            or _refusal(reads.model)
+            or _refusal(_none_empty(reads.files))
+        )
         if refusal is None and reads.session == Success(None):
             refusal = _refusal(await self._sessions.reserve(request.user.user_id, request.session_id))
         if refusal is not None:
@@ -199,6 +204,11 @@ def _refusal[T](check: Result[T, ErrorDetail]) -> ErrorDetail | None:
         success=lambda _: None,
         failure=lambda error: error if status_of(error.code) < HTTPStatus.INTERNAL_SERVER_ERROR else None,
     )
+
+
+def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[AttachedFile], ErrorDetail]:
+    """Of uploaded files, what is checked of those in the request; that they cannot be read is shown in the stream."""
+    return collect(not_empty(file) for file in files.value_or([]))
 
 
 @railway

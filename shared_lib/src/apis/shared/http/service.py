@@ -4,6 +4,7 @@ import asyncio
 import logging
 import logging.config
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -26,6 +27,8 @@ from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import InstitutionSettings, WebSettings, settings
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
+# How long a busy worker thread may keep the interpreter from the event loop; by default it is ten times as long.
+SWITCH_SECONDS = 0.0005
 DRAIN_SECONDS = 1.0
 
 
@@ -52,6 +55,7 @@ def create_service(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         _announce_shutdown(asyncio.get_running_loop())
         if on_start is not None:
             on_start()
