@@ -128,7 +128,8 @@ async def test_many_bedrock_streams_at_once(provider: ModelServer) -> None:
 
     async def one() -> None:
         run = await built(model_id=BEDROCK_CLAUDE)
-        async for _ in run.stream([{"text": "hi"}]):
+        async for event in run.stream([{"text": "hi"}]):
+            assert event is not None
             begun.release()
 
     tasks = [asyncio.create_task(one()) for _ in range(users)]

@@ -25,8 +25,8 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 async def consume(run: AgentRun) -> None:
-    async for _ in run.stream([{"text": "hi"}]):
-        pass
+    async for event in run.stream([{"text": "hi"}]):
+        assert event is not None
 
 
 async def cancelled(run: AgentRun, when: Callable[[], bool]) -> None:
