@@ -2,7 +2,7 @@
 .PHONY: help run test quick check bench
 
 PYTHON := .venv/bin/python
-PLUGIN_TABLE := tools/must_use/tests/test_table.py::test_with_the_mypy_of_this_environment
+PLUGIN_TABLE := 'tools/must_use/tests/test_table.py::test_with_the_mypy_of_this_environment[last plugin]'
 # For the tests that make environments of their own.
 export UV := $(CURDIR)/scripts/uv
 
@@ -23,7 +23,7 @@ test:
 
 quick:
 	@scripts/bootstrap
-	$(PYTHON) -m pytest tests/unit tests/test_architecture.py $(PLUGIN_TABLE) $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist worksteal tests/unit tests/test_architecture.py $(PLUGIN_TABLE) $(ARGS)
 
 check:
 	@scripts/bootstrap

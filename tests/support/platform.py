@@ -283,7 +283,7 @@ class Platform(AwsAccess):
         async def is_asked() -> bool:
             return any(message in str(body) for body in self.model.calls)
 
-        await until(is_asked, seconds=20)
+        await until(is_asked, seconds=60)
 
     async def messages(self, session_id: str, *, user: User | None = None) -> list[dict[str, Any]]:
         answer = await self.ask(user or self.user, "GET", f"/sessions/{session_id}/messages")

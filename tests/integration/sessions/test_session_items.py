@@ -128,7 +128,7 @@ async def test_nothing_revives_a_deleted_session(
     await ada.delete(f"/sessions/{session_id}")
     late = await service.complete_turn(ADA, session_id, PREFERENCES, known)
     assert isinstance(late, Failure)
-    assert late.failure().code == "conflict"
+    assert late.failure().code == "not_found"
     assert (await service.check_turn(ADA, session_id)).failure().code == "not_found"
     (item,) = tables.of_session(ADA, session_id)
     assert str(item["SK"]).startswith("S#DELETED#")
@@ -139,7 +139,7 @@ async def test_a_foreign_session_is_refused_to_a_turn(
 ) -> None:
     tables.store(stored.session(ADA, session_id))
     assert (await service.check_turn(BOB, session_id)).failure().code == "not_found"
-    assert (await service.ensure_record(BOB, session_id)).failure().code == "conflict"
+    assert (await service.ensure_record(BOB, session_id)).failure().code == "not_found"
     assert tables.of_session(BOB, session_id) == []
 
 

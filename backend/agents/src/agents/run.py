@@ -20,6 +20,7 @@ from agents.legal import SentFile, legal_prompt
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
 from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
+from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorCode, ErrorDetail
@@ -129,6 +130,7 @@ class AgentRun:
         queue: "asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None]",
     ) -> None:
         self._attached = [file.name for file in named_files({"content": prompt})]
+        on_behalf_of.set(self._spec.user_id)
         async for item in attempt_stream(self._events, prompt, errors=self._errors):
             match item:
                 case Failure(error):

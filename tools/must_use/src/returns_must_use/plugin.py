@@ -108,9 +108,9 @@ class MustUsePlugin(Plugin):
 
     def _refuse(self, ctx: AnalyzeTypeContext) -> Type:
         """Stop mypy, in the only way that it has for this while it analyzes a file."""
-        assert self._problem is not None  # noqa: S101
+        assert self._problem is not None  # noqa: S101 - asked only with a problem
         assert isinstance(ctx.api, TypeAnalyser)  # noqa: S101 - mypy has no others
-        assert isinstance(ctx.api.api, SemanticAnalyzer)  # noqa: S101
+        assert isinstance(ctx.api.api, SemanticAnalyzer)  # noqa: S101 - as above
         errors, problem = ctx.api.api.errors, self._problem
         self._problem = None
         file, module, scope = errors.file, errors.target_module, errors.scope

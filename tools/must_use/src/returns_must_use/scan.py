@@ -166,10 +166,13 @@ class _Scanner:
         assert isinstance(stmt, nodes.ExpressionStmt)  # noqa: S101 - for the type checker
         expr = stmt.expr
         looks_up = self._looks_up and isinstance(expr, nodes.IndexExpr | nodes.MemberExpr) and is_looked_up(expr)
-        if looks_up or (self._scope.kind == "module" and self._cells.displays(body, index)):
+        if looks_up or (self._is_top_level(body) and self._cells.displays(body, index)):
             self._read(expr)
         else:
             self._discard(expr)
+
+    def _is_top_level(self, body: list[Statement]) -> bool:
+        return self._function is None and body is self._outermost
 
     def _statement(self, stmt: Statement) -> None:
         match stmt:

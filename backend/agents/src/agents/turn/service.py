@@ -23,6 +23,7 @@ from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
 from apis.shared.lifecycle import background
+from apis.shared.logs import bounded
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
 from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
@@ -156,7 +157,9 @@ class TurnService:
         model_id = request.model_id or DEFAULT_MODEL_ID
         model = (await self._models.find(model_id)).unwrap()
         if model is None:
-            logger.warning("model is not managed, usage is recorded without cost", extra={"model_id": model_id})
+            logger.warning(
+                "model is not managed, usage is recorded without cost", extra={"model_id": bounded(model_id)}
+            )
             return Success(None)
         if request.model_id is not None:
             permissions = (await self._roles.resolve_user_permissions(request.user)).unwrap()
@@ -278,7 +281,7 @@ def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
     }
     for kind, ids in left_out.items():
         if ids:
-            logger.info("tools left out", extra={"kind": kind, "tools": list(ids)})
+            logger.info("tools left out", extra={"kind": kind, "count": len(ids), "tools": bounded(ids)})
     return Success(selection)
 
 

@@ -20,6 +20,7 @@ from apis.shared.http.context import RequestIds
 from apis.shared.http.docs import add_docs
 from apis.shared.http.documentation import ERRORS_EXPLAINED, complete
 from apis.shared.http.failures import install_handlers
+from apis.shared.http.log_format import BoundedJson
 from apis.shared.http.middleware import ErrorBoundary, RequestLog, WholeBodies
 from apis.shared.http.open_routes import OPEN_ROUTES, Route
 from apis.shared.http.router import AdminRoute, ResultRouter, is_admin_path, is_guarded
@@ -127,7 +128,7 @@ def configure_logging(level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "()": BoundedJson,
                     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                 }
@@ -135,7 +136,12 @@ def configure_logging(level: str) -> None:
             "filters": {"request_ids": {"()": RequestIds}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_ids"]}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {"httpx": {"level": "WARNING"}, "botocore": {"level": "WARNING"}},
+            "loggers": {
+                "httpx": {"level": "WARNING"},
+                "botocore": {"level": "WARNING"},
+                # Its lines hold whole addresses, with what clients wrote into them.
+                "uvicorn.access": {"level": "WARNING"},
+            },
         }
     )
 
