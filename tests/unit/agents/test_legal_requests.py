@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from agents.failures import CUT, TOO_LONG, UNSUPPORTED
+from agents.failures import BAD_SETTING, TOO_LONG, UNSUPPORTED
 from agents.files import attachment_marker, check_readable, refused_files
 from agents.legal import DOCUMENT_NAME_LENGTH, EMPTY_FILE, NO_OUTPUT
 from agents.prompt import AttachedFile, build_prompt, decode_files
@@ -455,11 +455,19 @@ async def test_a_conversation_that_is_too_long_is_shortened(provider: ModelServe
     assert "shorten" in error.message
 
 
-@pytest.mark.parametrize("text", ["max_tokens is too large: 9999. This model supports at most 4096 completion tokens"])
-async def test_what_is_no_overflow(provider: ModelServer, text: str) -> None:
+NO_OVERFLOW = [
+    "max_tokens is too large: 9999. This model supports at most 4096 completion tokens",
+    "Unsupported value: 'temperature' does not support 0.7 with this model.",
+]
+
+
+@pytest.mark.parametrize("text", NO_OVERFLOW)
+async def test_a_setting_that_the_model_does_not_take(provider: ModelServer, text: str) -> None:
+    """M1, H3: neither an overflow nor the fault of a file that came with the message."""
     provider.script(refusal(400, message=text))
-    assert failure(await turn()).message == UNSUPPORTED.message
-    assert CUT.message != UNSUPPORTED.message
+    error = failure(await asked(Conversation(), attached("a.png")["content"]))
+    assert error.message == BAD_SETTING.message
+    assert len(provider.calls) == 1
 
 
 def test_the_marker_of_files_with_the_same_brackets() -> None:

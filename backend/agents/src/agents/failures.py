@@ -25,6 +25,7 @@ NOT_CONFIGURED = ErrorDetail(
 DENIED = _model_error("Access denied: the model may not be used by this deployment.")
 UNKNOWN_MODEL = _model_error("The model was not found by its provider.")
 UNSUPPORTED = _model_error("The request is not supported by the model.")
+BAD_SETTING = _model_error("A setting of this request is not supported by the model.")
 NO_CACHING = _model_error("Prompt caching is not supported by the model.")
 TOO_LONG = _model_error("The conversation is too long for the model. Please shorten it or start a new one.")
 CUT = _model_error(
@@ -57,6 +58,7 @@ _THROTTLED = re.compile(r"rate.limit|too many requests")
 _FILE = re.compile(
     r"image|picture|vision|multimodal|document|\bpdf\b|\bfiles?\b|attachment|media.?type|mime|inline_?data"
 )
+_SETTING = re.compile(r"temperature|max_tokens|max_completion_tokens|maxtokens|top_p|topp|parameter")
 _IMAGE = re.compile(r"image|picture|vision")
 _DOCUMENT = re.compile(r"document|\bpdf\b|\bfiles?\b")
 _PLACE = re.compile(r"messages\.(\d+)\.content\.(\d+)")
@@ -86,14 +88,18 @@ def refused(status: int, text: str, retry_after: int | None = None) -> ErrorDeta
             return TOO_LONG
         case _ if status >= 500:
             return service_unavailable()
-        case _ if "cach" in lowered:
-            return NO_CACHING
-        case _ if "model" in lowered and ("not found" in lowered or "does not exist" in lowered):
-            return UNKNOWN_MODEL
-        case _ if _FILE.search(lowered):
-            return _file_refused(lowered)
         case _:
-            return UNSUPPORTED
+            return _not_supported(lowered)
+
+
+def _not_supported(lowered: str) -> ErrorDetail:
+    if "cach" in lowered:
+        return NO_CACHING
+    if "model" in lowered and ("not found" in lowered or "does not exist" in lowered):
+        return UNKNOWN_MODEL
+    if _FILE.search(lowered):
+        return _file_refused(lowered)
+    return BAD_SETTING if _SETTING.search(lowered) else UNSUPPORTED
 
 
 def _file_refused(lowered: str) -> ErrorDetail:
