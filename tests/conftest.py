@@ -1,8 +1,9 @@
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from apis.shared.wiring import forget_all
+from tests.support.platform import Platform, Surroundings, running_platform, surroundings
 
 
 @pytest.fixture(autouse=True)
@@ -11,3 +12,31 @@ def _a_fresh_process() -> Iterator[None]:
     forget_all()
     yield
     forget_all()
+
+
+@pytest.fixture(scope="session")
+def around() -> Iterator[Surroundings]:
+    """AWS, fault proxy, identity provider and scripted model of the whole run."""
+    with surroundings() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+async def tables(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform with everything in AWS."""
+    async with running_platform(around, tmp_path_factory.mktemp("unused"), in_tables=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def files(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform with sessions, messages and costs in local files."""
+    async with running_platform(around, tmp_path_factory.mktemp("sessions"), in_tables=False) as running:
+        yield running
+
+
+@pytest.fixture(params=["tables", "files"])
+def platform(request: pytest.FixtureRequest) -> Platform:
+    """Both storage modes, one after the other."""
+    running: Platform = request.getfixturevalue(request.param)
+    return running

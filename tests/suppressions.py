@@ -19,12 +19,16 @@ and counted; the response header `X-Suppressed-Failures` of `GET /health` and `G
 
 @dataclass(frozen=True)
 class Site:
-    """`function` is the qualified name that the log record of a suppressed failure has in `site`."""
+    """The log record of a suppressed failure has `module:function` as its `site`."""
 
     file: str
     function: str
     operation: str
     reason: str | None
+
+    @property
+    def module(self) -> str:
+        return ".".join(Path(self.file.partition("/src/")[2]).with_suffix("").parts).removesuffix(".__init__")
 
 
 def suppression_sites(root: Path) -> list[Site]:

@@ -72,7 +72,18 @@ def test_every_type_ignore_and_noqa_says_why() -> None:
 
 @pytest.mark.parametrize("module", ["apis.app_api.main", "apis.inference_api.main"])
 def test_heavy_libraries_stay_out_of_the_start(module: str) -> None:
-    heavy = ("boto3", "botocore", "strands", "openai", "google.genai", "mcp", "sympy", "cryptography")
+    heavy = (
+        "boto3",
+        "botocore",
+        "aiohttp",
+        "aiodynamo.client",
+        "strands",
+        "openai",
+        "google.genai",
+        "mcp",
+        "sympy",
+        "cryptography",
+    )
     code = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert loaded.stdout.strip() == "[]"

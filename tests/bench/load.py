@@ -42,6 +42,8 @@ class Load:
     """Latencies in milliseconds."""
 
     requests: int
+    sent: int
+    """Warm-up and failures included, probes not."""
     failures: int
     requests_per_second: float
     p50: float
@@ -109,11 +111,12 @@ async def _connect(plan: Plan) -> Connection:
     return connection
 
 
-async def _load(plan: Plan, requests: Iterator[bytes], start: float, end: float) -> tuple[list[float], int]:
+async def _load(plan: Plan, requests: Iterator[bytes], start: float, end: float) -> tuple[list[float], int, int]:
     connection = await _connect(plan)
     latencies: list[float] = []
-    failures = 0
+    sent = failures = 0
     while time.perf_counter() < end:
+        sent += 1
         status, seconds = await connection.exchange(next(requests))
         if time.perf_counter() < start:
             continue
@@ -123,7 +126,7 @@ async def _load(plan: Plan, requests: Iterator[bytes], start: float, end: float)
             failures += 1
             if status == 0:
                 connection = await _connect(plan)
-    return latencies, failures
+    return latencies, sent, failures
 
 
 async def _probe(plan: Plan, start: float, end: float) -> list[float]:
@@ -145,11 +148,12 @@ async def run(plan: Plan) -> Load:
     cpu = time.process_time()
     probing = asyncio.create_task(_probe(plan, start, end))
     runs = await asyncio.gather(*(_load(plan, requests, start, end) for _ in range(plan.concurrency)))
-    latencies = sorted(seconds * 1000 for values, _ in runs for seconds in values)
+    latencies = sorted(seconds * 1000 for values, _, _ in runs for seconds in values)
     probes = sorted(seconds * 1000 for seconds in await probing)
     return Load(
         requests=len(latencies),
-        failures=sum(failures for _, failures in runs),
+        sent=sum(sent for _, sent, _ in runs),
+        failures=sum(failures for _, _, failures in runs),
         requests_per_second=len(latencies) / plan.seconds,
         p50=percentile(latencies, 0.5),
         p99=percentile(latencies, 0.99),

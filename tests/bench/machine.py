@@ -27,9 +27,10 @@ def cpu_seconds(pid: int) -> float:
 
 @dataclass(slots=True)
 class CpuShares:
-    """How many cores each process used on average while the measurement ran."""
+    """How many cores each process used on average while the measurement ran, and for how many seconds in all."""
 
     cores: dict[str, float] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
 
 
 @contextmanager
@@ -39,7 +40,8 @@ def measuring_cpu(processes: Mapping[str, int]) -> Iterator[CpuShares]:
     begun = time.perf_counter()
     yield shares
     elapsed = time.perf_counter() - begun
-    shares.cores = {name: (cpu_seconds(pid) - before[name]) / elapsed for name, pid in processes.items()}
+    shares.seconds = {name: cpu_seconds(pid) - before[name] for name, pid in processes.items()}
+    shares.cores = {name: seconds / elapsed for name, seconds in shares.seconds.items()}
 
 
 def description() -> dict[str, str]:

@@ -67,12 +67,25 @@ def store_lines(results: StoreResults) -> list[str]:
             f"{row.load.p50:.1f}",
             f"{row.load.p99:.1f}",
             f"{row.load.probe_p99:.1f}",
+            f"{row.cpu_ms:.2f}",
             str(row.load.failures),
             " + ".join(f"{cores:.2f}" for cores in row.cores.values()),
         ]
         for row in results.rows
     ]
-    head = ["operation", "AWS ms", "conc.", "AWS calls", "req/s", "p50 ms", "p99 ms", "/health p99", "failed", "cores"]
+    head = [
+        "operation",
+        "AWS ms",
+        "conc.",
+        "AWS calls",
+        "req/s",
+        "p50 ms",
+        "p99 ms",
+        "/health p99",
+        "CPU ms",
+        "failed",
+        "cores",
+    ]
     hardest = [row for row in results.rows if row.delay_ms == 20 and row.concurrency == 128]
     single = [row for row in hardest if round(row.aws_calls) == 1]
     verdicts = [
@@ -85,11 +98,21 @@ def store_lines(results: StoreResults) -> list[str]:
         f" {store.TARGET_HEALTH_P99_MS:.0f}: {verdict(row.load.probe_p99 < store.TARGET_HEALTH_P99_MS)}"
         for row in hardest
     ]
+    burst = results.burst
+    first = (
+        f"{store.BURST_CONCURRENCY} clients list at once, {store.BURST_DELAY_MS} ms per AWS call, in a process that was"
+        f" just started: /health p50 {burst.probe_p50:.1f}, p99 {burst.probe_p99:.1f},"
+        f" longest {burst.probe_max:.1f} ms;"
+        f" targets {store.TARGET_HEALTH_P99_MS:.0f} and {store.TARGET_HEALTH_MAX_MS:.0f}:"
+        f" {verdict(burst.probe_p99 <= store.TARGET_HEALTH_P99_MS)} and"
+        f" {verdict(burst.probe_max <= store.TARGET_HEALTH_MAX_MS)}"
+    )
     costs = results.sdk["microseconds_per_call"]
     return [
         "## Session operations of the App API, one process",
         *table(head, rows),
         f"cores: {' + '.join(results.rows[0].cores)}. Resident memory afterwards {results.resident_megabytes:.0f} MB.",
+        first,
         *verdicts,
         "",
         "CPU of boto3 alone, one thread, no service: "
@@ -101,6 +124,54 @@ def store_lines(results: StoreResults) -> list[str]:
     ]
 
 
+def comparison_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Two results of `make bench`, side by side."""
+    lines: list[str] = []
+    if "start" in before:
+        rows = [
+            [was["service"], f"{was['median_seconds']:.2f}", f"{now['median_seconds']:.2f}"]
+            for was, now in zip(before["start"], after["start"], strict=True)
+        ]
+        lines += ["## Start, seconds", *table(["service", "before", "after"], rows)]
+    if "store" in before:
+        rows = [_compared(was, now) for was, now in zip(before["store"]["rows"], after["store"]["rows"], strict=True)]
+        head = ["operation", "AWS ms", "conc.", "req/s before", "after", "x", "CPU ms before", "after", "x", "target"]
+        lines += ["## Session operations", *table(head, rows)]
+        was, now = before["store"]["burst"], after["store"]["burst"]
+        rows = [[name, f"{was[name]:.1f}", f"{now[name]:.1f}"] for name in ("probe_p50", "probe_p99", "probe_max")]
+        lines += ["", *table(["/health in the first burst, ms", "before", "after"], rows)]
+    if "streams" in before:
+        rows = [
+            [
+                f"{was['streams']} streams",
+                *(f"{row['paced']['first_p50'] / 1000:.2f}" for row in (was, now)),
+                *(f"{row['paced']['seconds']:.1f}" for row in (was, now)),
+            ]
+            for was, now in zip(before["streams"]["rows"], after["streams"]["rows"], strict=True)
+        ]
+        head = ["paced", "first delta s before", "after", "all done s before", "after"]
+        lines += ["## Streaming chat", *table(head, rows)]
+    return lines
+
+
+def _compared(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    faster = now["load"]["requests_per_second"] / max(was["load"]["requests_per_second"], 0.1)
+    cheaper = was["cpu_ms"] / now["cpu_ms"]
+    target = store.TARGET_GAIN[now["operation"]] if now["concurrency"] > 1 else None
+    return [
+        now["operation"],
+        str(now["delay_ms"]),
+        str(now["concurrency"]),
+        f"{was['load']['requests_per_second']:.0f}",
+        f"{now['load']['requests_per_second']:.0f}",
+        f"{faster:.1f}",
+        f"{was['cpu_ms']:.2f}",
+        f"{now['cpu_ms']:.2f}",
+        f"{cheaper:.1f}",
+        "" if target is None else f"{target} {verdict(faster >= target)}",
+    ]
+
+
 def stream_lines(results: StreamResults) -> list[str]:
     rows = [
         [
@@ -109,6 +180,8 @@ def stream_lines(results: StreamResults) -> list[str]:
             f"{row.paced_direct.p50:.2f} / {row.paced_direct.p99:.2f}",
             f"{row.added_p50:.2f} / {row.added_p99:.2f}",
             f"{row.burst.events / row.burst.seconds:.0f}",
+            f"{row.paced.first_p50:.0f}",
+            f"{row.paced.seconds:.1f}",
             str(row.paced.failures + row.burst.failures),
             " + ".join(f"{cores:.2f}" for cores in row.cores.values()),
         ]
@@ -118,10 +191,25 @@ def stream_lines(results: StreamResults) -> list[str]:
     return [
         "## Streaming chat of the Inference API, one process",
         *table(
-            ["streams", "p50 / p99 ms", "model alone", "added p50 / p99", "events/s unpaced", "failed", "cores"], rows
+            [
+                "streams",
+                "p50 / p99 ms",
+                "model alone",
+                "added p50 / p99",
+                "events/s unpaced",
+                "first delta ms",
+                "all done s",
+                "failed",
+                "cores",
+            ],
+            rows,
         ),
         f"Paced: {1000 // streams.PAUSE_MS} deltas per second and stream. cores: {' + '.join(last.cores)}."
         f" Resident memory afterwards {results.resident_megabytes:.0f} MB.",
         f"Added delay per delta at {last.streams} streams, median {last.added_p50:.2f} ms, target"
         f" {streams.TARGET_ADDED_MS:.0f} ms: {verdict(last.added_p50 < streams.TARGET_ADDED_MS)}",
+        f"First delta of {last.streams} streams at once, median {last.paced.first_p50:.0f} ms, target"
+        f" {streams.TARGET_FIRST_MS:.0f}: {verdict(last.paced.first_p50 <= streams.TARGET_FIRST_MS)}; all done after"
+        f" {last.paced.seconds:.1f} s, target {streams.TARGET_DONE_SECONDS:.0f}:"
+        f" {verdict(last.paced.seconds <= streams.TARGET_DONE_SECONDS)}",
     ]

@@ -34,7 +34,8 @@ class StreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class Streams:
-    """Delays from the stamp to the arrival here, in milliseconds. `events` counts what the server sent."""
+    """Delays from the stamp to the arrival here, in milliseconds. `events` counts what the server sent, `first_p50`
+    is from the request to the first delta."""
 
     deltas: int
     failures: int
@@ -42,6 +43,7 @@ class Streams:
     seconds: float
     p50: float
     p99: float
+    first_p50: float
     cpu_seconds: float
 
 
@@ -51,16 +53,17 @@ class _Reader(asyncio.Protocol):
     ended: asyncio.Future[None]
     delays: list[float] = field(default_factory=list)
     events: int = 0
-    first: float = 0.0
-    last: float = 0.0
+    asked: float = 0.0
+    first: float | None = None
+    """Milliseconds from the request to the first delta."""
     _rest: bytes = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.asked = time.perf_counter_ns()
         cast("asyncio.Transport", transport).write(self.request)  # uvloop's own class has the same interface
 
     def data_received(self, data: bytes) -> None:
         now = time.perf_counter_ns()
-        self.first = self.first or now / 1e9
         received = self._rest + data
         cut = received.rfind(b"\n\n") + 2
         if cut == 1:
@@ -69,8 +72,9 @@ class _Reader(asyncio.Protocol):
         complete, self._rest = received[:cut], received[cut:]
         self.events += complete.count(b"data: ")
         self.delays += [(now - int(stamp)) / 1e6 for stamp in _STAMP.findall(complete)]
+        if self.first is None and self.delays:
+            self.first = (now - self.asked) / 1e6
         if b"event: done" in complete or b"data: [DONE]" in complete:
-            self.last = now / 1e9
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -120,6 +124,7 @@ async def run(plan: StreamPlan) -> Streams:
         seconds=time.perf_counter() - begun,
         p50=percentile(delays, 0.5),
         p99=percentile(delays, 0.99),
+        first_p50=percentile(sorted(reader.first for reader in readers if reader.first is not None), 0.5),
         cpu_seconds=time.process_time() - cpu,
     )
 

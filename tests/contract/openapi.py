@@ -13,6 +13,12 @@ def render(service: str) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def operations_of(service: str) -> list[str]:
+    """Each as `GET /sessions/{session_id}/metadata`."""
+    paths = importlib.import_module(SERVICES[service]).app.openapi()["paths"]
+    return [f"{method.upper()} {path}" for path, methods in paths.items() for method in methods]
+
+
 def snapshot_of(service: str) -> Path:
     return SNAPSHOTS / f"openapi-{service}.json"
 

@@ -4,16 +4,14 @@ Only times, costs, texts of errors and the session id vary, and are written `<ms
 """
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-import pytest_asyncio
 
-from tests.support.deployment import CLAUDE, Deployment, running_deployment, seeded_aws
-from tests.support.model_server import ModelServer, Reply, events
+from tests.support.model_server import Reply, events
+from tests.support.platform import CLAUDE, Platform
 
 TRANSCRIPTS = Path(__file__).parent / "transcripts"
 
@@ -68,23 +66,13 @@ RECORDED: dict[str, list[Reply]] = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def deployment(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Deployment]:
-    folder = tmp_path_factory.mktemp("sessions")
-    with seeded_aws() as aws:
-        async with (
-            ModelServer().running() as model,
-            running_deployment(aws, model, folder, in_tables=False) as running,
-        ):
-            yield running
-
-
 @pytest.mark.parametrize("name", RECORDED)
-async def test_the_stream_is_what_was_recorded(deployment: Deployment, name: str) -> None:
+async def test_the_stream_is_what_was_recorded(files: Platform, name: str) -> None:
     session_id = str(uuid4())
-    deployment.model.script(*RECORDED[name])
+    files.model.reset()
+    files.model.script(*RECORDED[name])
 
-    answered = await deployment.inference.post(
+    answered = await files.inference.post(
         "/invocations",
         json={"session_id": session_id, "message": "hi", "model_id": CLAUDE, "enabled_tools": ["calculator"]},
     )

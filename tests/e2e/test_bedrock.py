@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import CLAUDE, Deployment, inline_file
 from tests.support.model_server import ModelServer, Reply, events
+from tests.support.platform import CLAUDE, USER_ID, Platform, inline_file
 
 DEFAULT_MODEL = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 MARKER = {"cachePoint": {"type": "default"}}
@@ -40,7 +40,7 @@ def refused(status: int, kind: str, text: str = "arn:aws:secret") -> Reply:
 HELLO = message(delta(0, text="Hel"), delta(0, text="lo"), stop(0))
 
 
-async def test_a_plain_answer_of_the_default_model(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_plain_answer_of_the_default_model(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(HELLO)
     turn = await tables.chat(session_id, model_id=None, enabled_tools=[], provider=None)
     assert turn.events[:5] == [
@@ -57,13 +57,13 @@ async def test_a_plain_answer_of_the_default_model(tables: Deployment, model: Mo
     assert body["messages"] == [{"role": "user", "content": [{"text": "hi"}]}]
     assert body["inferenceConfig"] == {"temperature": 0.7}
     assert (await tables.session(session_id))["preferences"]["lastModel"] == DEFAULT_MODEL
-    (record,) = tables.stored(session_id, "C#")
+    (record,) = tables.of_session(USER_ID, session_id, "C#")
     assert record["messageId"] == 1
     assert record["modelInfo"]["modelName"] == "Claude Haiku 4.5"
     assert record["latency"]["endToEndLatency"] == 420
 
 
-async def test_the_cache_marker_is_sent_and_not_stored(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_the_cache_marker_is_sent_and_not_stored(tables: Platform, model: ModelServer, session_id: str) -> None:
     cached = message(delta(0, text="Two."), stop(0), counted=(300, 100), cacheReadInputTokens=6000)
     model.script(HELLO, cached)
     await tables.chat(session_id, "one", model_id=CLAUDE)
@@ -86,7 +86,7 @@ async def test_the_cache_marker_is_sent_and_not_stored(tables: Deployment, model
     "members", [{"model_id": CLAUDE, "caching_enabled": False}, {"model_id": "meta.llama3-70b-instruct-v1:0"}]
 )
 async def test_no_cache_marker_where_it_is_not_wanted_or_not_known(
-    tables: Deployment, model: ModelServer, session_id: str, members: dict[str, Any]
+    tables: Platform, model: ModelServer, session_id: str, members: dict[str, Any]
 ) -> None:
     model.script(HELLO, HELLO)
     await tables.chat(session_id, "one", **members)
@@ -94,7 +94,7 @@ async def test_no_cache_marker_where_it_is_not_wanted_or_not_known(
     assert "cachePoint" not in str(model.calls)
 
 
-async def test_a_tool_with_the_indices_of_the_provider(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_tool_with_the_indices_of_the_provider(tables: Platform, model: ModelServer, session_id: str) -> None:
     start = {"toolUse": {"toolUseId": "tooluse_1", "name": "calculator"}}
     model.script(
         message(
@@ -139,14 +139,14 @@ async def test_a_tool_with_the_indices_of_the_provider(tables: Deployment, model
         "cacheWriteInputTokens": 5000,
     }
     assert turn.total["cost"] == pytest.approx(0.00965, rel=1e-12)
-    records = tables.stored(session_id, "C#")
+    records = tables.of_session(USER_ID, session_id, "C#")
     assert [record["messageId"] for record in records] == [1, 3]
     assert [float(record["cost"]) for record in records] == pytest.approx([0.00825, 0.0014])
     markers = [one["content"].count(MARKER) for one in model.calls[1]["messages"]]
     assert markers == [0, 1, 0]
 
 
-async def test_reasoning_with_a_signature(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_reasoning_with_a_signature(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(
         message(
             delta(0, reasoningContent={"text": "Think"}),
@@ -168,7 +168,7 @@ async def test_reasoning_with_a_signature(tables: Deployment, model: ModelServer
     assert turn.of("content_block_start") == []
 
 
-async def test_files_are_sent_as_blocks(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_files_are_sent_as_blocks(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(HELLO)
     await tables.chat(session_id, "look", model_id=CLAUDE, files=[inline_file("a.pdf", "application/pdf", b"%PDF")])
     assert model.calls[0]["messages"][0]["content"] == [
@@ -209,7 +209,7 @@ REFUSALS: dict[str, tuple[Reply, str, bool, int]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-async def test_errors_of_the_provider(tables: Deployment, model: ModelServer, session_id: str, case: str) -> None:
+async def test_errors_of_the_provider(tables: Platform, model: ModelServer, session_id: str, case: str) -> None:
     reply, code, recoverable, calls = REFUSALS[case]
     model.script(*[reply] * calls)
     turn = await tables.chat(session_id, model_id=CLAUDE)
@@ -222,7 +222,7 @@ async def test_errors_of_the_provider(tables: Deployment, model: ModelServer, se
     assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"] * 2
 
 
-async def test_too_long_for_the_model(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_too_long_for_the_model(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(refused(400, "ValidationException", "Input is too long for requested model."))
     turn = await tables.chat(session_id, model_id=CLAUDE)
     assert (turn.error["code"], turn.error["recoverable"]) == ("model_error", False)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import PRICED, REMEMBERED, Deployment, Event
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, answer, tool_call, usage
+from tests.support.platform import PRICED, REMEMBERED, Event, Platform
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -32,15 +32,15 @@ def _text(content: Any) -> Any:
     return content if isinstance(content, str) or content is None else "".join(part["text"] for part in content)
 
 
-async def test_the_service_is_healthy_without_a_token(tables: Deployment) -> None:
+async def test_the_service_is_healthy_without_a_token(tables: Platform) -> None:
     answered = await tables.inference.get("/ping")
     assert (answered.status_code, answered.json()) == (200, {"status": "healthy"})
 
 
-async def test_a_plain_turn(deployment: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_plain_turn(platform: Platform, model: ModelServer, session_id: str) -> None:
     model.script(answer("Hel", "lo"))
 
-    turn = await deployment.chat(session_id, "hi", enabled_tools=[], provider=None)
+    turn = await platform.chat(session_id, "hi", enabled_tools=[], provider=None)
 
     assert turn.headers["content-type"] == "text/event-stream; charset=utf-8"
     assert turn.headers["cache-control"] == "no-cache"
@@ -59,13 +59,13 @@ async def test_a_plain_turn(deployment: Deployment, model: ModelServer, session_
         ("done", {}),
     ]
     assert turn.total["metrics"]["latencyMs"] >= turn.total["metrics"]["timeToFirstByteMs"] >= 0
-    assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", ["Hello"])]
-    assert [message["id"] for message in await deployment.messages(session_id)] == [
+    assert await platform.conversation(session_id) == [("user", ["hi"]), ("assistant", ["Hello"])]
+    assert [message["id"] for message in await platform.messages(session_id)] == [
         f"msg-{session_id}-0",
         f"msg-{session_id}-1",
     ]
     system = model.calls[0]["messages"][0]["content"]
-    session = await deployment.session(session_id)
+    session = await platform.session(session_id)
     assert session["createdAt"] == session["lastMessageAt"]
     assert {name: session[name] for name in ("title", "status", "messageCount", "starred", "tags", "deleted")} == {
         "title": "New Conversation",
@@ -84,29 +84,29 @@ async def test_a_plain_turn(deployment: Deployment, model: ModelServer, session_
 
 
 async def test_a_second_turn_counts_only_itself_and_shows_the_model_the_first(
-    deployment: Deployment, model: ModelServer, session_id: str
+    platform: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(answer("One."), answer("Two."))
-    await deployment.chat(session_id, "first")
+    await platform.chat(session_id, "first")
 
-    second = await deployment.chat(session_id, "second", temperature=0.0)
+    second = await platform.chat(session_id, "second", temperature=0.0)
 
     assert second.total["usage"] == tokens(10, 5)["usage"]
     assert said(model) == [("user", "first"), ("assistant", "One."), ("user", "second")]
     assert model.calls[-1]["temperature"] == 0.0
-    metadata = [message.get("metadata", {}).get("tokenUsage") for message in await deployment.messages(session_id)]
+    metadata = [message.get("metadata", {}).get("tokenUsage") for message in await platform.messages(session_id)]
     assert metadata == [None, tokens(10, 5)["usage"], None, tokens(10, 5)["usage"]]
-    session = await deployment.session(session_id)
+    session = await platform.session(session_id)
     assert session["messageCount"] == 2
     assert session["lastMessageAt"] > session["createdAt"]
     assert session["preferences"]["lastTemperature"] == 0.0
 
 
-async def test_a_turn_with_a_tool(deployment: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_turn_with_a_tool(platform: Platform, model: ModelServer, session_id: str) -> None:
     call = ("tooluse_1", "calculator", {"expression": "2+2"})
     model.script(tool_call(call, text="Let me compute.", counted=usage(20, 7)), answer("It is 4", counted=usage(40, 9)))
 
-    turn = await deployment.chat(session_id, "what is 2+2?", enabled_tools=["calculator"])
+    turn = await platform.chat(session_id, "what is 2+2?", enabled_tools=["calculator"])
 
     result = {"toolUseId": "tooluse_1", "status": "success", "content": [{"text": "Result: 4"}]}
     first, second = '{"expressi', 'on": "2+2"}'
@@ -142,20 +142,20 @@ async def test_a_turn_with_a_tool(deployment: Deployment, model: ModelServer, se
         ("done", {}),
     ]
     use = {"toolUseId": "tooluse_1", "name": "calculator", "input": {"expression": "2+2"}}
-    assert await deployment.conversation(session_id) == [
+    assert await platform.conversation(session_id) == [
         ("user", ["what is 2+2?"]),
         ("assistant", ["Let me compute.", {"type": "toolUse", "toolUse": use}]),
         ("user", [{"type": "toolResult", "toolResult": result}]),
         ("assistant", ["It is 4"]),
     ]
-    counted = [message.get("metadata", {}).get("tokenUsage") for message in await deployment.messages(session_id)]
+    counted = [message.get("metadata", {}).get("tokenUsage") for message in await platform.messages(session_id)]
     assert counted == [None, tokens(20, 7)["usage"], None, tokens(40, 9)["usage"]]
     assert model.calls[1]["messages"][-1]["tool_call_id"] == "tooluse_1"
-    assert (await deployment.session(session_id))["messageCount"] == 1
+    assert (await platform.session(session_id))["messageCount"] == 1
 
 
 async def test_tools_of_one_message_answer_in_order_and_a_failing_one_does_not_end_the_turn(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(
         tool_call(
@@ -186,7 +186,7 @@ async def test_tools_of_one_message_answer_in_order_and_a_failing_one_does_not_e
     assert [block["toolResult"]["toolUseId"] for block in stored[2]["content"]] == ["t1", "t2", "t3", "t4", "t5"]
 
 
-async def test_reasoning_is_shown_and_takes_no_place(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_reasoning_is_shown_and_takes_no_place(tables: Platform, model: ModelServer, session_id: str) -> None:
     thinking = [{"reasoning": "Think"}, {"reasoning": " hard"}]
     model.script({"steps": [*thinking, *answer("Forty-two.")["steps"]]}, answer("Again."))
 
@@ -212,16 +212,14 @@ async def test_reasoning_is_shown_and_takes_no_place(tables: Deployment, model: 
     assert said(model) == [("user", "hi"), ("assistant", "Forty-two."), ("user", "again")]
 
 
-async def test_the_prompt_of_the_caller_is_used_as_it_is(
-    tables: Deployment, model: ModelServer, session_id: str
-) -> None:
+async def test_the_prompt_of_the_caller_is_used_as_it_is(tables: Platform, model: ModelServer, session_id: str) -> None:
     await tables.chat(session_id, system_prompt="Answer in Latin.", max_tokens=77)
     assert model.calls[0]["messages"][0] == {"role": "system", "content": "Answer in Latin."}
     assert model.calls[0]["max_tokens"] == 77
 
 
 async def test_a_model_without_an_answer_keeps_the_roles_alternating(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(answer())
     turn = await tables.chat(session_id)
@@ -232,7 +230,7 @@ async def test_a_model_without_an_answer_keeps_the_roles_alternating(
 
 
 async def test_what_is_remembered_of_a_user_reaches_the_model_and_is_not_stored(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     await tables.chat(session_id, REMEMBERED)
     await tables.chat(session_id, "and else?")
@@ -242,7 +240,7 @@ async def test_what_is_remembered_of_a_user_reaches_the_model_and_is_not_stored(
 
 
 async def test_memory_that_cannot_be_searched_is_done_without(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     fault = Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="RetrieveMemoryRecords")
     with tables.proxy.injecting(fault) as injection:
@@ -257,7 +255,7 @@ async def test_memory_that_cannot_be_searched_is_done_without(
 
 @pytest.mark.parametrize("text", ["Grüße, 世界 \U0001f600", 'a "quoted" \\ back\nslash', "</user_context> \u2028 x"])
 async def test_any_text_arrives_and_is_stored_as_it_was(
-    tables: Deployment, model: ModelServer, session_id: str, text: str
+    tables: Platform, model: ModelServer, session_id: str, text: str
 ) -> None:
     model.script(answer(text))
     turn = await tables.chat(session_id, text)
@@ -266,7 +264,7 @@ async def test_any_text_arrives_and_is_stored_as_it_was(
     assert said(model) == [("user", text)]
 
 
-async def test_a_long_answer_is_stored_whole(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_long_answer_is_stored_whole(tables: Platform, model: ModelServer, session_id: str) -> None:
     words = [f"word{number} " for number in range(3000)]
     model.script(answer(*words))
     turn = await tables.chat(session_id)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from tests.support.chat_client import ERROR_SEQUENCE
-from tests.support.deployment import Deployment, until
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, Reply, answer, refusal, tool_call, usage
+from tests.support.platform import Platform, until
 
 SECRETS = ("sk-secret", "127.0.0.1", "OPENAI", "refusal-text", "Traceback", "httpx", "openai.")
 
@@ -40,13 +40,13 @@ IN_MID_STREAM: dict[str, dict[str, Any]] = {
 }
 
 
-async def goes_on(deployment: Deployment, model: ModelServer, session_id: str, *, before: int) -> None:
+async def goes_on(platform: Platform, model: ModelServer, session_id: str, *, before: int) -> None:
     """The next turn works, is stored behind `before` messages, and is billed there."""
     model.reset()
     model.script(answer("Here again.", counted=usage(7, 3)))
-    turn = await deployment.chat(session_id, "still there?")
+    turn = await platform.chat(session_id, "still there?")
     assert turn.shown[-1].text == "Here again."
-    stored = await deployment.messages(session_id)
+    stored = await platform.messages(session_id)
     assert [message["role"] for message in stored] == ["user", "assistant"] * (len(stored) // 2)
     assert len(stored) == before + 2
     assert stored[-1]["metadata"]["tokenUsage"]["inputTokens"] == 7
@@ -56,12 +56,12 @@ async def goes_on(deployment: Deployment, model: ModelServer, session_id: str, *
 
 @pytest.mark.parametrize("case", BEFORE_THE_FIRST_TOKEN)
 async def test_a_model_that_fails_before_the_first_token(
-    deployment: Deployment, model: ModelServer, session_id: str, case: str
+    platform: Platform, model: ModelServer, session_id: str, case: str
 ) -> None:
     replies, code, recoverable = BEFORE_THE_FIRST_TOKEN[case]
     model.script(*replies)
 
-    turn = await deployment.chat(session_id)
+    turn = await platform.chat(session_id)
 
     visible = [name for name in turn.names if name in ERROR_SEQUENCE]
     assert visible[-len(ERROR_SEQUENCE) :] == ERROR_SEQUENCE
@@ -71,20 +71,20 @@ async def test_a_model_that_fails_before_the_first_token(
     assert turn.error["metadata"] == {"session_id": session_id}
     assert turn.error["message"] == turn.shown[-1].text
     assert not [secret for secret in SECRETS if secret in str(turn.events)]
-    assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]
-    assert (await deployment.session(session_id))["messageCount"] == 0
+    assert await platform.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]
+    assert (await platform.session(session_id))["messageCount"] == 0
     assert len(model.calls) == 1
-    await goes_on(deployment, model, session_id, before=2)
-    assert (await deployment.session(session_id))["messageCount"] == 1
+    await goes_on(platform, model, session_id, before=2)
+    assert (await platform.session(session_id))["messageCount"] == 1
 
 
 @pytest.mark.parametrize("case", IN_MID_STREAM)
 async def test_a_model_that_fails_in_mid_stream(
-    deployment: Deployment, model: ModelServer, session_id: str, case: str
+    platform: Platform, model: ModelServer, session_id: str, case: str
 ) -> None:
     model.script(steps({"text": "Hel"}, {"text": "lo"}, IN_MID_STREAM[case]))
 
-    turn = await deployment.chat(session_id)
+    turn = await platform.chat(session_id)
 
     assert turn.names == ["message_start", "content_block_start", *["content_block_delta"] * 2, *ERROR_SEQUENCE]
     assert [(one.text, one.stop_reason) for one in turn.shown] == [
@@ -92,11 +92,11 @@ async def test_a_model_that_fails_in_mid_stream(
         (turn.error["message"], "error"),
     ]
     assert (turn.error["code"], turn.error["recoverable"]) == ("service_unavailable", True)
-    assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]
-    await goes_on(deployment, model, session_id, before=2)
+    assert await platform.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]
+    await goes_on(platform, model, session_id, before=2)
 
 
-async def test_a_throttled_model_is_asked_six_times(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_throttled_model_is_asked_six_times(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(*[refused(429, code="rate_limit_exceeded", retry_after=7)] * 6)
     turn = await tables.chat(session_id)
     assert len(model.calls) == 6
@@ -106,7 +106,7 @@ async def test_a_throttled_model_is_asked_six_times(tables: Deployment, model: M
 
 
 async def test_a_model_that_is_throttled_at_first_answers_in_the_end(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(*[refused(429, code="rate_limit_exceeded")] * 5, answer("At last."))
     turn = await tables.chat(session_id)
@@ -116,9 +116,7 @@ async def test_a_model_that_is_throttled_at_first_answers_in_the_end(
     assert await tables.conversation(session_id) == [("user", ["hi"]), ("assistant", ["At last."])]
 
 
-async def test_an_answer_that_is_cut_at_the_token_limit(
-    tables: Deployment, model: ModelServer, session_id: str
-) -> None:
+async def test_an_answer_that_is_cut_at_the_token_limit(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(answer("Once upon", finish="length"))
     turn = await tables.chat(session_id, max_tokens=2)
     assert [one.stop_reason for one in turn.shown] == ["max_tokens", "error"]
@@ -132,7 +130,7 @@ async def test_an_answer_that_is_cut_at_the_token_limit(
 
 
 async def test_a_conversation_that_is_too_long_is_shortened(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     for number in range(3):
         await tables.chat(session_id, f"question {number}")
@@ -148,7 +146,7 @@ async def test_a_conversation_that_is_too_long_is_shortened(
     assert len(await tables.messages(session_id)) == 8, "what is stored is never trimmed"
 
 
-async def test_a_message_that_is_too_long_by_itself(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_message_that_is_too_long_by_itself(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(*[refused(400, code="context_length_exceeded")] * 3)
     turn = await tables.chat(session_id, "x" * 100)
     assert turn.names == ERROR_SEQUENCE
@@ -158,7 +156,7 @@ async def test_a_message_that_is_too_long_by_itself(tables: Deployment, model: M
 
 
 async def test_a_model_that_fails_after_a_tool_is_billed_for_what_it_did(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(tool_call(("t1", "calculator", {"expression": "6*7"}), counted=usage(20, 7)), refused(401))
 
@@ -181,7 +179,7 @@ async def test_a_model_that_fails_after_a_tool_is_billed_for_what_it_did(
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
-async def test_a_provider_without_a_key(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_provider_without_a_key(tables: Platform, model: ModelServer, session_id: str) -> None:
     turn = await tables.chat(session_id, model_id="gemini-2.5-flash")
     assert turn.names == ERROR_SEQUENCE
     assert (turn.error["code"], turn.error["recoverable"]) == ("agent_error", True)
@@ -190,12 +188,12 @@ async def test_a_provider_without_a_key(tables: Deployment, model: ModelServer, 
     await goes_on(tables, model, session_id, before=2)
 
 
-async def test_usage_that_cannot_be_recorded(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_usage_that_cannot_be_recorded(tables: Platform, model: ModelServer, session_id: str) -> None:
     fault = Fault(
         FaultKind.THROTTLED,
         service="dynamodb",
         operation="PutItem",
-        table=tables.aws["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"],
+        table=tables.variables["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"],
         containing=f"SESSION#{session_id}",
     )
     await tables.chat(session_id)
@@ -212,7 +210,7 @@ async def test_usage_that_cannot_be_recorded(tables: Deployment, model: ModelSer
 
 
 async def test_a_history_that_cannot_be_read_leaves_the_model_alone(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     await tables.chat(session_id)
     model.reset()
@@ -227,7 +225,7 @@ async def test_a_history_that_cannot_be_read_leaves_the_model_alone(
 
 
 async def test_a_message_that_cannot_be_stored_ends_the_turn(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     with tables.proxy.injecting(
         Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="CreateEvent", containing=session_id)
@@ -241,7 +239,7 @@ async def test_a_message_that_cannot_be_stored_ends_the_turn(
     await goes_on(tables, model, session_id, before=0)
 
 
-async def test_the_service_answers_while_turns_hang(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_the_service_answers_while_turns_hang(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(*[steps({"text": "a"}, {"hang": True})] * 3)
     hanging = [asyncio.create_task(tables.chat(f"{session_id}-{number}")) for number in range(3)]
 

@@ -2,8 +2,8 @@
 
 import base64
 
-from tests.support.deployment import Deployment, inline_file
 from tests.support.model_server import ModelServer
+from tests.support.platform import Platform, inline_file
 
 PNG, PDF = b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"%PDF-1.7 " + bytes(range(256))
 
@@ -12,10 +12,10 @@ def encoded(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-async def test_an_image_and_a_document(deployment: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_an_image_and_a_document(platform: Platform, model: ModelServer, session_id: str) -> None:
     files = [inline_file("My Report.v1@x.PDF", "application/pdf", PDF), inline_file("pic.JPG", "image/jpeg", PNG)]
 
-    turn = await deployment.chat(session_id, "look", files=files)
+    turn = await platform.chat(session_id, "look", files=files)
 
     assert turn.shown[0].text == "Hello world."
     text = "look\n\n[Attached files: My Report.v1@x.PDF, pic.JPG]"
@@ -24,14 +24,14 @@ async def test_an_image_and_a_document(deployment: Deployment, model: ModelServe
     assert sent[1]["file"]["file_data"] == f"data:application/pdf;base64,{encoded(PDF)}"
     assert sent[1]["file"]["filename"] == "My Report_v1_x_PDF"
     assert sent[2]["image_url"]["url"] == f"data:image/jpeg;base64,{encoded(PNG)}"
-    assert (await deployment.messages(session_id))[0]["content"] == [
+    assert (await platform.messages(session_id))[0]["content"] == [
         {"type": "text", "text": text},
         {"type": "document", "document": {"format": "pdf", "name": "My Report_v1_x_PDF", "data": encoded(PDF)}},
         {"type": "image", "image": {"format": "jpeg", "data": encoded(PNG)}},
     ]
 
 
-async def test_the_next_turn_still_has_the_files(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_the_next_turn_still_has_the_files(tables: Platform, model: ModelServer, session_id: str) -> None:
     await tables.chat(session_id, "look", files=[inline_file("a.png", "image/png", PNG)])
     await tables.chat(session_id, "and?")
     first = model.calls[1]["messages"][1]["content"]
@@ -39,7 +39,7 @@ async def test_the_next_turn_still_has_the_files(tables: Deployment, model: Mode
 
 
 async def test_uploaded_files_come_after_those_in_the_request(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     uploads = [tables.upload(session_id, name, "text/plain", name.encode()) for name in ("b.txt", "c.txt")]
     await tables.chat(session_id, "look", files=[inline_file("a.png", "image/png", PNG)], file_upload_ids=uploads)
@@ -50,13 +50,13 @@ async def test_uploaded_files_come_after_those_in_the_request(
     assert documents == [("b_txt", b"b.txt"), ("c_txt", b"c.txt")]
 
 
-async def test_a_file_may_speak_for_itself(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_file_may_speak_for_itself(tables: Platform, model: ModelServer, session_id: str) -> None:
     turn = await tables.chat(session_id, " ", files=[inline_file("a.png", "image/png", PNG)])
     assert turn.shown[0].text == "Hello world."
     assert (await tables.conversation(session_id))[0][1][0] == " \n\n[Attached files: a.png]"
 
 
-async def test_two_files_of_one_name_get_two_names(tables: Deployment, session_id: str) -> None:
+async def test_two_files_of_one_name_get_two_names(tables: Platform, session_id: str) -> None:
     files = [inline_file("a.txt", "text/plain", b"1"), inline_file("a.txt", "text/plain", b"2")]
     await tables.chat(session_id, "look", files=files)
     stored = (await tables.messages(session_id))[0]["content"]
@@ -64,7 +64,7 @@ async def test_two_files_of_one_name_get_two_names(tables: Deployment, session_i
 
 
 async def test_a_file_that_is_not_there_fails_in_the_stream(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     turn = await tables.chat(session_id, "look", file_upload_ids=["upload-nobody"])
     assert (turn.status, turn.error["code"]) == (200, "not_found")
@@ -72,14 +72,14 @@ async def test_a_file_that_is_not_there_fails_in_the_stream(
     assert await tables.conversation(session_id) == [("user", ["look"]), ("assistant", [turn.error["message"]])]
 
 
-async def test_more_than_five_uploads(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_more_than_five_uploads(tables: Platform, model: ModelServer, session_id: str) -> None:
     turn = await tables.chat(session_id, "look", file_upload_ids=[f"u{number}" for number in range(6)])
     assert (turn.status, turn.error["code"]) == (200, "bad_request")
     assert model.calls == []
 
 
 async def test_a_failed_turn_keeps_the_names_of_the_files(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     """A failure before the agent took the message: the text stays as the user typed it, with the marker."""
     turn = await tables.chat(

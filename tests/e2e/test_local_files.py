@@ -7,19 +7,19 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from tests.support.deployment import PRICED, USER_ID, Deployment, inline_file
 from tests.support.model_server import ModelServer, answer, tool_call, usage
+from tests.support.platform import PRICED, USER_ID, Platform, inline_file
 
 
 def read(path: Path) -> Any:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def folder_of(files: Deployment, session_id: str) -> Path:
+def folder_of(files: Platform, session_id: str) -> Path:
     return files.root / f"session_{session_id}"
 
 
-async def test_the_files_of_a_conversation(files: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_the_files_of_a_conversation(files: Platform, model: ModelServer, session_id: str) -> None:
     model.script(
         tool_call(("t1", "calculator", {"expression": "6*7"}), counted=usage(20, 7)),
         answer("42.", counted=usage(40, 9)),
@@ -66,7 +66,7 @@ async def test_the_files_of_a_conversation(files: Deployment, model: ModelServer
 
 
 async def test_a_folder_without_the_files_of_the_framework_is_a_conversation(
-    files: Deployment, model: ModelServer, session_id: str
+    files: Platform, model: ModelServer, session_id: str
 ) -> None:
     """A metadata file may come first, for instance when a client titles a new conversation."""
     changed = await files.app.put(f"/sessions/{session_id}/metadata", json={"title": "First"})
@@ -76,7 +76,7 @@ async def test_a_folder_without_the_files_of_the_framework_is_a_conversation(
     assert (await files.session(session_id))["title"] == "First"
 
 
-async def test_messages_are_sorted_by_number(files: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_messages_are_sorted_by_number(files: Platform, model: ModelServer, session_id: str) -> None:
     for number in range(6):
         await files.chat(session_id, f"question {number}")
     asked = [text for role, text in await files.conversation(session_id) if role == "user"]
@@ -86,7 +86,7 @@ async def test_messages_are_sorted_by_number(files: Deployment, model: ModelServ
 
 
 async def test_a_message_that_cannot_be_read_is_never_left_out(
-    files: Deployment, model: ModelServer, session_id: str
+    files: Platform, model: ModelServer, session_id: str
 ) -> None:
     await files.chat(session_id)
     model.reset()
@@ -99,7 +99,7 @@ async def test_a_message_that_cannot_be_read_is_never_left_out(
     assert broken.read_text(encoding="utf-8") == "{"
 
 
-async def test_a_session_of_somebody_else_does_not_exist(files: Deployment, session_id: str) -> None:
+async def test_a_session_of_somebody_else_does_not_exist(files: Platform, session_id: str) -> None:
     await files.chat(session_id)
     path = folder_of(files, session_id) / "session-metadata.json"
     path.write_text(json.dumps({**read(path), "userId": "000000042"}), encoding="utf-8")
@@ -107,7 +107,7 @@ async def test_a_session_of_somebody_else_does_not_exist(files: Deployment, sess
     assert (refused.status, refused.body["code"]) == (404, "not_found")
 
 
-async def test_turns_of_many_sessions_at_once(files: Deployment, session_id: str) -> None:
+async def test_turns_of_many_sessions_at_once(files: Platform, session_id: str) -> None:
     turns = await asyncio.gather(*(files.chat(f"{session_id}-{number}", str(number)) for number in range(8)))
     assert [turn.shown[0].text for turn in turns] == ["Hello world."] * 8
     for number in range(8):

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import DISABLED, FORBIDDEN, PERMITTED_TOOLS, PRICED, Deployment
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
+from tests.support.platform import DISABLED, FORBIDDEN, PERMITTED_TOOLS, PRICED, USER_ID, Platform
 
 PDF = {"filename": "a.pdf", "content_type": "application/pdf", "bytes": "!!!"}
 EXE = {"filename": "a.exe", "content_type": "application/octet-stream", "bytes": "AAAA"}
@@ -31,9 +32,7 @@ INVALID: dict[str, tuple[Mapping[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", INVALID)
-async def test_an_invalid_request_is_refused_before_the_stream(
-    tables: Deployment, model: ModelServer, case: str
-) -> None:
+async def test_an_invalid_request_is_refused_before_the_stream(tables: Platform, model: ModelServer, case: str) -> None:
     body, named = INVALID[case]
     answered = await tables.inference.post("/invocations", json=body)
     assert answered.status_code == 422
@@ -48,14 +47,14 @@ async def test_an_invalid_request_is_refused_before_the_stream(
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'"text"', b"\xff\xfe", b'{"session_id": NaN}'])
-async def test_a_body_that_is_no_object_is_refused(tables: Deployment, content: bytes) -> None:
+async def test_a_body_that_is_no_object_is_refused(tables: Platform, content: bytes) -> None:
     answered = await tables.inference.post(
         "/invocations", content=content, headers={"Content-Type": "application/json"}
     )
     assert (answered.status_code, answered.json()["code"]) == (422, "validation_error")
 
 
-async def test_unknown_members_and_the_qualifier_are_ignored(tables: Deployment, session_id: str) -> None:
+async def test_unknown_members_and_the_qualifier_are_ignored(tables: Platform, session_id: str) -> None:
     answered = await tables.inference.post(
         "/invocations?qualifier=DEFAULT", json={"session_id": session_id, "message": "hi", "model_id": PRICED, "x": 1}
     )
@@ -63,28 +62,26 @@ async def test_unknown_members_and_the_qualifier_are_ignored(tables: Deployment,
     assert answered.text.endswith("event: done\ndata: {}\n\n")
 
 
-async def test_a_session_of_somebody_else_does_not_exist(
-    tables: Deployment, model: ModelServer, session_id: str
-) -> None:
-    tables.put_session(session_id, "000000042")
+async def test_a_session_of_somebody_else_does_not_exist(tables: Platform, model: ModelServer, session_id: str) -> None:
+    tables.store(stored.session("000000042", session_id))
     refused = await tables.chat(session_id)
     assert (refused.status, refused.body["code"]) == (404, "not_found")
     assert model.calls == []
-    assert tables.stored(session_id, "S#") == []
+    assert tables.of_session(USER_ID, session_id) == []
 
 
-async def test_a_deleted_session_takes_no_messages(deployment: Deployment, model: ModelServer, session_id: str) -> None:
-    await deployment.chat(session_id)
-    assert (await deployment.app.delete(f"/sessions/{session_id}")).status_code == 204
+async def test_a_deleted_session_takes_no_messages(platform: Platform, model: ModelServer, session_id: str) -> None:
+    await platform.chat(session_id)
+    assert (await platform.app.delete(f"/sessions/{session_id}")).status_code == 204
     model.reset()
-    refused = await deployment.chat(session_id, "again")
+    refused = await platform.chat(session_id, "again")
     assert (refused.status, refused.body["code"]) == (404, "not_found")
     assert model.calls == []
 
 
 @pytest.mark.parametrize("model_id", [DISABLED, FORBIDDEN])
 async def test_a_model_that_the_user_may_not_use(
-    tables: Deployment, model: ModelServer, session_id: str, model_id: str
+    tables: Platform, model: ModelServer, session_id: str, model_id: str
 ) -> None:
     refused = await tables.chat(session_id, model_id=model_id)
     assert (refused.status, refused.body["code"]) == (403, "forbidden")
@@ -94,7 +91,7 @@ async def test_a_model_that_the_user_may_not_use(
 
 
 async def test_tools_that_the_user_may_not_use_are_left_out(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     asked = ["browser_navigate", "calculator", "no_such_tool", "gateway_a___b", "create_visualization", "calculator"]
     turn = await tables.chat(session_id, enabled_tools=asked)
@@ -109,19 +106,19 @@ async def test_tools_that_the_user_may_not_use_are_left_out(
 
 @pytest.mark.parametrize("tools", [None, []])
 async def test_without_requested_tools_there_are_none_and_nothing_is_looked_up(
-    tables: Deployment, model: ModelServer, session_id: str, tools: list[str] | None
+    tables: Platform, model: ModelServer, session_id: str, tools: list[str] | None
 ) -> None:
     with tables.proxy.recording() as recording:
         await tables.chat(session_id, model_id="gpt-unmanaged", enabled_tools=tools)
     assert not model.calls[0].get("tools")
-    roles = tables.aws["DYNAMODB_APP_ROLES_TABLE_NAME"]
+    roles = tables.variables["DYNAMODB_APP_ROLES_TABLE_NAME"]
     assert roles not in {call.target.table for call in recording.calls}
 
 
 async def test_permissions_that_cannot_be_read_stop_the_turn(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
-    table = tables.aws["DYNAMODB_MANAGED_MODELS_TABLE_NAME"]
+    table = tables.variables["DYNAMODB_MANAGED_MODELS_TABLE_NAME"]
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service="dynamodb", table=table)):
         turn = await tables.chat(session_id)
     assert turn.status == 200

@@ -4,15 +4,15 @@ import asyncio
 import time
 
 from agents.tools.processes import Limits
-from tests.support.deployment import Deployment
 from tests.support.model_server import ModelServer, tool_call
+from tests.support.platform import Platform
 
 SLOW = {"expression": "(a + b + c + d + f + g + h + k)**900"}
 AT_ONCE = 8
 
 
 async def test_a_plain_turn_does_not_wait_for_the_calculations_of_others(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     await tables.chat(f"{session_id}-warm", "hi")
     usual = await three_plain_turns(tables, f"{session_id}-before")
@@ -38,14 +38,14 @@ async def test_a_plain_turn_does_not_wait_for_the_calculations_of_others(
     assert {turn.names[-1] for turn in turns} == {"done"}
 
 
-async def three_plain_turns(tables: Deployment, session_id: str) -> float:
+async def three_plain_turns(tables: Platform, session_id: str) -> float:
     begun = time.monotonic()
     turns = [await tables.chat(f"{session_id}-{number}", "hi") for number in range(3)]
     assert [turn.shown[0].text for turn in turns] == ["Hello world."] * 3
     return time.monotonic() - begun
 
 
-async def test_hanging_up_ends_the_calculation(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_hanging_up_ends_the_calculation(tables: Platform, model: ModelServer, session_id: str) -> None:
     """Its place is free for the next one: more are begun than one user has places."""
     for number in range(Limits().of_one_user + 2):
         model.script(tool_call((f"t{number}", "calculator", SLOW)))

@@ -4,31 +4,29 @@ import asyncio
 import signal
 import time
 from contextlib import aclosing
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.deployment import Deployment, running_deployment, until
-from tests.support.fault_proxy import FaultProxy
 from tests.support.model_server import ModelServer, answer, tool_call, usage
+from tests.support.platform import USER_ID, Platform, until
 
 STOPPED = "Session stopped by user"
 HANGING = {"steps": [{"text": "abc"}, {"hang": True}]}
 
 
-async def hang_up_after(deployment: Deployment, session_id: str, event: str, **members: Any) -> None:
-    async with deployment.chatting(session_id, **members) as events:
+async def hang_up_after(platform: Platform, session_id: str, event: str, **members: Any) -> None:
+    async with platform.chatting(session_id, **members) as events:
         async for name, _ in events:
             if name == event:
                 return
 
 
-async def settled(deployment: Deployment, session_id: str, messages: int) -> list[tuple[str, list[Any]]]:
+async def settled(platform: Platform, session_id: str, messages: int) -> list[tuple[str, list[Any]]]:
     """The conversation once it has this many messages; an aborted turn may take five seconds."""
 
     async def long_enough() -> list[tuple[str, list[Any]]]:
-        stored = await deployment.conversation(session_id)
+        stored = await platform.conversation(session_id)
         return stored if len(stored) >= messages else []
 
     return await until(long_enough, seconds=6)
@@ -49,27 +47,27 @@ async def hung_up(model: ModelServer) -> None:
 
 
 async def test_what_was_said_until_the_client_hung_up_is_stored(
-    deployment: Deployment, model: ModelServer, session_id: str
+    platform: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(HANGING)
 
-    await hang_up_after(deployment, session_id, "content_block_delta")
+    await hang_up_after(platform, session_id, "content_block_delta")
 
-    assert await settled(deployment, session_id, 2) == [("user", ["hi"]), ("assistant", ["abc", STOPPED])]
+    assert await settled(platform, session_id, 2) == [("user", ["hi"]), ("assistant", ["abc", STOPPED])]
     await hung_up(model)
-    assert (await deployment.session(session_id))["messageCount"] == 1
+    assert (await platform.session(session_id))["messageCount"] == 1
 
     model.reset()
     model.script(tool_call(("t1", "calculator", {"expression": "6*7"})), answer("42."))
-    turn = await deployment.chat(session_id, "compute", enabled_tools=["calculator"])
+    turn = await platform.chat(session_id, "compute", enabled_tools=["calculator"])
     (result,) = turn.of("tool_result")
     assert result["tool_result"]["content"] == [{"text": "Result: 42"}]
-    stored = await deployment.messages(session_id)
+    stored = await platform.messages(session_id)
     assert [message["role"] for message in stored] == ["user", "assistant"] * 3
     assert [message.get("metadata") is not None for message in stored] == [False, False, False, True, False, True]
 
 
-async def test_hanging_up_before_the_first_word(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_hanging_up_before_the_first_word(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script({"steps": [{"hang": True}]})
     running = asyncio.create_task(tables.chat(session_id))
     await called(model)
@@ -80,7 +78,7 @@ async def test_hanging_up_before_the_first_word(tables: Deployment, model: Model
 
 
 async def test_hanging_up_after_a_tool_bills_what_was_used(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(tool_call(("t1", "calculator", {"expression": "6*7"}), counted=usage(20, 7)), HANGING)
     async with tables.chatting(session_id, enabled_tools=["calculator"]) as events:
@@ -91,7 +89,7 @@ async def test_hanging_up_after_a_tool_bills_what_was_used(
     assert stored[3] == ("assistant", ["abc", STOPPED])
 
     async def billed() -> list[dict[str, Any]]:
-        return tables.stored(session_id, "C#")
+        return tables.of_session(USER_ID, session_id, "C#")
 
     records = await until(billed, seconds=5)
     assert [(record["messageId"], record["tokenUsage"]["inputTokens"]) for record in records] == [(1, 20)]
@@ -101,9 +99,7 @@ async def test_hanging_up_after_a_tool_bills_what_was_used(
     assert roles == ["system", "user", "assistant", "tool", "assistant", "user"]
 
 
-async def test_hanging_up_during_a_tool_starts_no_other(
-    tables: Deployment, model: ModelServer, session_id: str
-) -> None:
+async def test_hanging_up_during_a_tool_starts_no_other(tables: Platform, model: ModelServer, session_id: str) -> None:
     slow = "integrate(" + "sin(x)*" * 3 + "1)"
     hard = {"expression": "exp(sin(x)**3)*cos(x**2)*log(x+sqrt(x))/(1+x**5)", "mode": "integrate"}
     model.script(tool_call(("t1", "calculator", hard), ("t2", "calculator", {"expression": slow})))
@@ -123,7 +119,7 @@ async def test_hanging_up_during_a_tool_starts_no_other(
 
 @pytest.mark.parametrize("event", ["message_start", "tool_use", "message_stop", "tool_result", "metadata"])
 async def test_after_a_hang_up_at_any_event_the_conversation_goes_on(
-    tables: Deployment, model: ModelServer, session_id: str, event: str
+    tables: Platform, model: ModelServer, session_id: str, event: str
 ) -> None:
     first = tool_call(("t1", "calculator", {"expression": "6*7"}), text="Let me see.")
     model.script({"steps": [*first["steps"], {"pause_ms": 100}]}, answer("42."))
@@ -143,7 +139,7 @@ async def test_after_a_hang_up_at_any_event_the_conversation_goes_on(
 
 
 async def test_the_same_message_again_waits_for_the_aborted_turn(
-    tables: Deployment, model: ModelServer, session_id: str
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     """What a browser does whose page was hidden and becomes visible again."""
     model.script(HANGING, answer("Here."))
@@ -158,22 +154,22 @@ async def test_the_same_message_again_waits_for_the_aborted_turn(
     ]
 
 
-async def test_a_session_runs_one_turn_at_a_time(deployment: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_session_runs_one_turn_at_a_time(platform: Platform, model: ModelServer, session_id: str) -> None:
     model.script({"steps": [{"text": "One."}, {"pause_ms": 1500}, *answer()["steps"]]})
-    async with deployment.chatting(session_id) as events, aclosing(events) as running:  # type: ignore[type-var]  # a generator
+    async with platform.chatting(session_id) as events, aclosing(events) as running:  # type: ignore[type-var]  # a generator
         async for name, _ in running:
             if name == "content_block_delta":
                 break
         started = time.monotonic()
-        refused = await deployment.chat(session_id, "second")
+        refused = await platform.chat(session_id, "second")
         assert (refused.status, refused.body["code"]) == (409, "conflict")
         assert time.monotonic() - started < 1.4
-        assert (await deployment.chat(f"{session_id}-other", "hi")).shown[0].text == "Hello world."
+        assert (await platform.chat(f"{session_id}-other", "hi")).shown[0].text == "Hello world."
         assert [name async for name, _ in running][-1] == "done"
-    assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", ["One."])]
+    assert await platform.conversation(session_id) == [("user", ["hi"]), ("assistant", ["One."])]
 
 
-async def test_of_two_at_once_one_answers(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_of_two_at_once_one_answers(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script({"steps": [{"pause_ms": 1000}, *answer("One.")["steps"]]})
     turns = await asyncio.gather(tables.chat(session_id, "a"), tables.chat(session_id, "b"))
     assert sorted(turn.status for turn in turns) == [200, 409]
@@ -183,7 +179,7 @@ async def test_of_two_at_once_one_answers(tables: Deployment, model: ModelServer
 
 @pytest.mark.parametrize("clients", [8])
 async def test_many_sessions_answer_at_once(
-    tables: Deployment, model: ModelServer, session_id: str, clients: int
+    tables: Platform, model: ModelServer, session_id: str, clients: int
 ) -> None:
     model.script(*[{"steps": [{"text": "a"}, {"pause_ms": 500}, *answer("b")["steps"]]}] * clients)
     turns = await asyncio.gather(*(tables.chat(f"{session_id}-{number}", str(number)) for number in range(clients)))
@@ -193,18 +189,18 @@ async def test_many_sessions_answer_at_once(
 
 
 async def test_a_service_that_is_stopped_ends_its_turns_properly(
-    aws: tuple[dict[str, str], FaultProxy, str], model: ModelServer, session_id: str, tmp_path: Path
+    tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     model.script(HANGING)
-    async with running_deployment(aws, model, tmp_path, in_tables=True) as deployment:
-        running = asyncio.create_task(deployment.chat(session_id))
+    async with tables.fresh() as platform:
+        running = asyncio.create_task(platform.chat(session_id))
         await called(model)
         await asyncio.sleep(0.2)
-        deployment.service.terminate()
+        platform.inference_api.process.terminate()
         async with asyncio.timeout(5):
             turn = await running
-        assert await asyncio.to_thread(deployment.service.wait) in {0, -signal.SIGTERM}
+        assert await asyncio.to_thread(platform.inference_api.process.wait) in {0, -signal.SIGTERM}
         assert turn.names[-3:] == ["message_stop", "stream_error", "done"]
         assert (turn.error["code"], turn.error["recoverable"]) == ("service_unavailable", True)
         assert turn.error["metadata"] == {"session_id": session_id}, "the ending is stored"
-        assert await deployment.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]
+        assert await platform.conversation(session_id) == [("user", ["hi"]), ("assistant", [turn.error["message"]])]

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.deployment import PRICED, USER_ID, Deployment
+from tests.support import stored
 from tests.support.model_server import ModelServer, answer, tool_call, usage
+from tests.support.platform import PRICED, USER_ID, Platform
 
 # 1000 new input tokens and 5000 that the cache already had; then 300 and 6000.
 FIRST = usage(6000, 200, prompt_tokens_details={"cached_tokens": 5000})
@@ -23,26 +24,23 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def empty_totals(tables: Deployment) -> None:
+def empty_totals(tables: Platform) -> None:
     """No summary and no rollup of an earlier test."""
-    dynamodb = tables.boto("dynamodb")
-    for variable in ("DYNAMODB_COST_SUMMARY_TABLE_NAME", "DYNAMODB_SYSTEM_ROLLUP_TABLE_NAME"):
-        for item in dynamodb.scan(TableName=tables.aws[variable])["Items"]:
-            dynamodb.delete_item(TableName=tables.aws[variable], Key={"PK": item["PK"], "SK": item["SK"]})
+    tables.clear(stored.SUMMARIES, stored.ROLLUPS)
 
 
 def picked(item: Mapping[str, Any], *names: str) -> list[Any]:
     return [item.get(name) for name in names]
 
 
-def one(deployment: Deployment, table: str, partition: str, sort: str) -> dict[str, Any]:
-    (item,) = [item for item in deployment.items(table, partition) if item["SK"] == sort]
+def one(platform: Platform, table: str, partition: str, sort: str) -> dict[str, Any]:
+    (item,) = [item for item in platform.items(table, partition) if item["SK"] == sort]
     return item
 
 
 @pytest.mark.usefixtures("empty_totals")
 async def test_a_turn_of_two_calls_is_counted_once_everywhere(
-    tables: Deployment, model: ModelServer, session_id: str, now: datetime
+    tables: Platform, model: ModelServer, session_id: str, now: datetime
 ) -> None:
     model.script(tool_call(("t1", "calculator", {"expression": "6*7"}), counted=FIRST), answer("42.", counted=SECOND))
 
@@ -58,7 +56,7 @@ async def test_a_turn_of_two_calls_is_counted_once_everywhere(
     shown = [message.get("metadata", {}).get("cost") for message in await tables.messages(session_id)]
     assert shown == [None, pytest.approx(float(FIRST_COST)), None, pytest.approx(float(SECOND_COST))]
 
-    first, second = tables.stored(session_id, "C#")
+    first, second = tables.of_session(USER_ID, session_id, "C#")
     assert [first["messageId"], second["messageId"]] == [1, 3]
     assert [first["cost"], second["cost"]] == [FIRST_COST, SECOND_COST]
     timestamp = first["timestamp"]
@@ -121,29 +119,29 @@ async def test_a_turn_of_two_calls_is_counted_once_everywhere(
     assert one(tables, rollups, "ROLLUP#DAILY", day)["totalRequests"] == 3
 
 
-async def test_a_model_that_nobody_manages_is_counted_without_cost(tables: Deployment, session_id: str) -> None:
+async def test_a_model_that_nobody_manages_is_counted_without_cost(tables: Platform, session_id: str) -> None:
     turn = await tables.chat(session_id, model_id="gpt-unmanaged")
     assert "cost" not in turn.total
-    (record,) = tables.stored(session_id, "C#")
+    (record,) = tables.of_session(USER_ID, session_id, "C#")
     assert "cost" not in record
     assert "pricingSnapshot" not in record["modelInfo"]
     assert record["tokenUsage"]["inputTokens"] == 10
 
 
-async def test_a_model_that_reports_no_usage(tables: Deployment, model: ModelServer, session_id: str) -> None:
+async def test_a_model_that_reports_no_usage(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script({"steps": [{"text": "Hello."}, {"finish": "stop"}]})
     turn = await tables.chat(session_id)
     assert turn.names.count("metadata") == 1
     assert "cost" not in turn.total
-    (record,) = tables.stored(session_id, "C#")
+    (record,) = tables.of_session(USER_ID, session_id, "C#")
     assert record.keys().isdisjoint({"tokenUsage", "cost"})
 
 
-async def test_the_session_record_moves_with_its_last_message(tables: Deployment, session_id: str) -> None:
+async def test_the_session_record_moves_with_its_last_message(tables: Platform, session_id: str) -> None:
     await tables.chat(session_id)
-    (before,) = tables.stored(session_id, "S#")
+    (before,) = tables.of_session(USER_ID, session_id)
     await tables.chat(session_id, "again")
-    (after,) = tables.stored(session_id, "S#")
+    (after,) = tables.of_session(USER_ID, session_id)
     assert after["SK"] == f"S#ACTIVE#{after['lastMessageAt']}#{session_id}"
     assert after["SK"] > before["SK"]
     assert picked(after, "GSI_PK", "GSI_SK", "messageCount") == [f"SESSION#{session_id}", "META", 2]
@@ -151,18 +149,18 @@ async def test_the_session_record_moves_with_its_last_message(tables: Deployment
     assert after["createdAt"] == before["createdAt"]
 
 
-async def test_title_and_preferences_of_the_client_survive_a_turn(deployment: Deployment, session_id: str) -> None:
-    changed = await deployment.app.put(
+async def test_title_and_preferences_of_the_client_survive_a_turn(platform: Platform, session_id: str) -> None:
+    changed = await platform.app.put(
         f"/sessions/{session_id}/metadata", json={"title": "My trip", "starred": True, "tags": ["a"]}
     )
     assert changed.status_code == 200, changed.text
-    await deployment.chat(session_id)
-    session = await deployment.session(session_id)
+    await platform.chat(session_id)
+    session = await platform.session(session_id)
     assert picked(session, "title", "starred", "tags", "messageCount") == ["My trip", True, ["a"], 1]
 
 
-async def test_a_deleted_session_loses_its_messages_and_keeps_its_costs(tables: Deployment, session_id: str) -> None:
+async def test_a_deleted_session_loses_its_messages_and_keeps_its_costs(tables: Platform, session_id: str) -> None:
     await tables.chat(session_id)
     assert (await tables.app.delete(f"/sessions/{session_id}")).status_code == 204
     assert await tables.messages(session_id) == []
-    assert len(tables.stored(session_id, "C#")) == 1
+    assert len(tables.of_session(USER_ID, session_id, "C#")) == 1

@@ -5,64 +5,68 @@ import time
 
 import pytest
 
-from tests.faults.platform import Platform, running_platform
+from tests.faults.scenario import new_case
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.platform import Platform, separate_platform
 
 ANSWERED_WITHIN = 20.0
 
 
 async def test_a_stopped_service_ends_its_streams_first() -> None:
-    async with running_platform() as platform:
-        case = platform.new_case()
-        streaming = asyncio.create_task(platform.turn(case, "[slow] tell me"))
+    async with separate_platform() as platform:
+        case = new_case(platform)
+        streaming = asyncio.create_task(platform.chat(case.session_id, "[slow] tell me", user=case.user))
         await asyncio.sleep(3)
         begun = time.monotonic()
-        platform.inference.terminate()
+        platform.inference_api.process.terminate()
         turn = await streaming
         assert turn.names[-2:] == ["stream_error", "done"]
-        assert turn.error is not None
+        assert turn.failure is not None
         assert turn.error["code"] == "service_unavailable"
-        await asyncio.to_thread(platform.inference.wait)
+        await asyncio.to_thread(platform.inference_api.process.wait)
         assert time.monotonic() - begun < 4.5
 
 
 async def test_an_outage_in_the_middle_of_a_turn() -> None:
-    async with running_platform() as platform:
-        case = platform.new_case()
-        assert (await platform.turn(case, "hello")).error is None
-        streaming = asyncio.create_task(platform.turn(case, "[pause] tell me"))
+    async with separate_platform() as platform:
+        case = new_case(platform)
+        assert (await platform.chat(case.session_id, "hello", user=case.user)).failure is None
+        streaming = asyncio.create_task(platform.chat(case.session_id, "[pause] tell me", user=case.user))
         await asyncio.sleep(1)
-        platform.aws.kill()
-        refused = await platform.ask(case, "GET", "/sessions")
+        platform.surroundings.endpoint.kill()
+        refused = await platform.ask(case.user, "GET", "/sessions")
         assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")
         turn = await streaming
         assert turn.names[-2:] == ["stream_error", "done"]
-        assert turn.error is not None
+        assert turn.failure is not None
         assert turn.error["code"] == "service_unavailable"
 
 
 @pytest.mark.parametrize(
     ("operation", "table"),
-    [("ListEvents", None), ("PutItem", "faults-sessions-metadata"), ("TransactWriteItems", "faults-sessions-metadata")],
+    [("ListEvents", None), ("PutItem", stored.SESSIONS), ("TransactWriteItems", stored.SESSIONS)],
     ids=["history read", "cost write", "session write"],
 )
 async def test_a_turn_with_a_hanging_dependency_is_answered(
-    platform: Platform, operation: str, table: str | None
+    tables: Platform, operation: str, table: str | None
 ) -> None:
-    case = platform.new_case()
+    case = new_case(tables)
     begun = time.monotonic()
-    fault = Fault(FaultKind.TIMEOUT, operation=operation, table=table, containing=case.marker)
-    with platform.proxy.injecting(fault):
-        turn = await platform.turn(case, "hello")
-    assert turn.error is not None
+    fault = Fault(
+        FaultKind.TIMEOUT, operation=operation, table=tables.variables.get(str(table)), containing=case.marker
+    )
+    with tables.proxy.injecting(fault):
+        turn = await tables.chat(case.session_id, "hello", user=case.user)
+    assert turn.failure is not None
     assert turn.error["code"] == "timeout"
     assert time.monotonic() - begun < ANSWERED_WITHIN
 
 
-async def test_a_list_with_a_hanging_dependency_is_answered(platform: Platform) -> None:
-    case = platform.new_case()
+async def test_a_list_with_a_hanging_dependency_is_answered(tables: Platform) -> None:
+    case = new_case(tables)
     begun = time.monotonic()
-    with platform.proxy.injecting(Fault(FaultKind.TIMEOUT, containing=case.marker)):
-        answer = await platform.ask(case, "GET", "/sessions")
+    with tables.proxy.injecting(Fault(FaultKind.TIMEOUT, containing=case.marker)):
+        answer = await tables.ask(case.user, "GET", "/sessions")
     assert (answer.status_code, answer.json()["code"]) == (504, "timeout")
     assert time.monotonic() - begun < ANSWERED_WITHIN

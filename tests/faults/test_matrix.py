@@ -1,30 +1,32 @@
 """Every AWS call of every request, failed in every way: no failure stays unseen.
 
-The calls are those that the request makes without a fault, counted at run time. An operation that makes another call
-tomorrow is tested with it, without a change here.
+The calls are those that the request makes without a fault, counted at run time: in a process that has just started,
+and in one that has done the same before. An operation that makes another call tomorrow is tested with it, without a
+change here.
 """
 
 import asyncio
-import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import pytest
 
+from tests.contract.openapi import SERVICES, operations_of
 from tests.faults.outcomes import OUTCOMES, Outcome
-from tests.faults.platform import Case, LogReader, Platform
-from tests.faults.scenarios import HARMLESS, MESSAGE, SCENARIOS, Observed, Scenario
+from tests.faults.scenario import MESSAGE, Case, Observed, Scenario, new_case
+from tests.faults.scenarios import CALLS_NOTHING, SCENARIOS
 from tests.support.aws_wire import Target
-from tests.support.fault_proxy import Call, Fault, FaultKind, Recording
+from tests.support.fault_proxy import Call, Fault, FaultKind
+from tests.support.platform import Platform
+from tests.support.service_log import FAILED, SUPPRESSED, Record
+from tests.suppressions import suppression_sites
 
-SETTLE_SECONDS = 0.15
-TIMED_OUT_SECONDS = 4.5
-"""More than the read time-out of an AWS call."""
-LOG_SECONDS = 3.0
-AT_ONCE = 4
-HANGING_AT_ONCE = 16
+AT_ONCE = 6
+HANGING_AT_ONCE = {"dynamodb": 16}
+HANGING_AT_ONCE_ELSEWHERE = 5
+"""A hanging call may hold a thread of the service, and the cases beside it need some too."""
 
 EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {
     FaultKind.ACCESS_DENIED: frozenset({"internal_error"}),
@@ -36,39 +38,61 @@ EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {
     FaultKind.GARBAGE: frozenset({"internal_error", "service_unavailable"}),
 }
 STATUS_OF = {"internal_error": 500, "service_unavailable": 503, "timeout": 504}
+QUICK = [kind for kind in FaultKind if kind is not FaultKind.TIMEOUT]
+SITES = {f"{site.module}:{site.function}" for site in suppression_sites(Path(__file__).resolve().parents[2])}
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The n-th call of an operation on a table. `is_own`: all such calls name the case that they are made for."""
+    """The n-th call of an operation on a table. `is_own`: all such calls name the case that they are made for.
+    `is_cold`: only a process that has just started makes it."""
 
     target: Target
     nth: int
     is_own: bool
+    is_cold: bool = False
 
     def __str__(self) -> str:
-        return f"{self.target} #{self.nth}"
+        return f"{self.target} #{self.nth}{' (cold)' if self.is_cold else ''}"
 
+    @property
+    def is_alone(self) -> bool:
+        """Its case cannot run beside others: it would meet their calls, or they would find a cold process."""
+        return self.is_cold or not self.is_own
+
+
+type Injected = tuple[Scenario, FaultKind, Place]
+type Limits = defaultdict[str, asyncio.Semaphore]
 
 _known_places: dict[str, list[Place]] = {}
+_cold_targets: dict[Target, str] = {}
 
 
 async def places_of(platform: Platform, scenario: Scenario) -> list[Place]:
-    """The calls of an undisturbed request; of the second one, because the first also loads what is loaded once."""
+    """The calls of an undisturbed request. What only a cold process calls is failed in the first scenario that does."""
     if scenario.name not in _known_places:
-        await _undisturbed(platform, scenario)
-        _known_places[scenario.name] = await _undisturbed(platform, scenario)
+        await platform.forget()
+        cold = await _undisturbed(platform, scenario)
+        warm = await _undisturbed(platform, scenario)
+        again = {place.target for place in warm}
+        once = [place for place in cold if place.target not in again]
+        mine = [place for place in once if _cold_targets.setdefault(place.target, scenario.name) == scenario.name]
+        _known_places[scenario.name] = [
+            *warm,
+            *(Place(place.target, place.nth, place.is_own, is_cold=True) for place in mine),
+        ]
     return _known_places[scenario.name]
 
 
 async def _undisturbed(platform: Platform, scenario: Scenario) -> list[Place]:
-    case = platform.new_case()
-    await scenario.arrange(platform, case)
+    case = new_case(platform)
+    await scenario.prepare(platform, case)
     with platform.proxy.recording() as recording:
         observed = await scenario.act(platform, case)
-        await _settled(scenario, recording)
+        await platform.settled(observed.request_id)
     _assert_undisturbed(scenario, observed)
-    await scenario.verify(platform, case, False)
+    assert platform.records(observed.request_id, SUPPRESSED) == []
+    await scenario.afterwards(platform, case, False)
     return _places(recording.calls, case)
 
 
@@ -82,14 +106,6 @@ def _places(calls: Sequence[Call], case: Case) -> list[Place]:
     return places
 
 
-async def _settled(scenario: Scenario, recording: Recording, seconds: float = SETTLE_SECONDS) -> None:
-    """Wait until the work in the background has made no further call for so long."""
-    seen = -1
-    while scenario.background and seen != len(recording.attempts):
-        seen = len(recording.attempts)
-        await asyncio.sleep(seconds)
-
-
 def _assert_undisturbed(scenario: Scenario, observed: Observed) -> None:
     code = observed.error["code"] if observed.error is not None else None
     assert code == scenario.own_error, f"failed without a fault: {observed.error}"
@@ -97,38 +113,53 @@ def _assert_undisturbed(scenario: Scenario, observed: Observed) -> None:
 
 
 async def failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, place: Place) -> Outcome | None:
+    """One case. A cold process is cold again afterwards: it may have kept what the fault made it believe."""
+    if not place.is_cold:
+        return await _failed_at(platform, scenario, kind, place)
+    await platform.forget()
+    outcome = await _failed_at(platform, scenario, kind, place)
+    await platform.forget()
+    return outcome
+
+
+async def _failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, place: Place) -> Outcome | None:
     """One case: the request with this fault at this call, and everything that must hold then and afterwards.
 
     None when the fault found nothing to do.
     """
-    case = platform.new_case()
-    await scenario.arrange(platform, case)
-    logs = LogReader(platform.app), LogReader(platform.inference)
-    suppressed = await platform.suppressed_failures()
+    case = new_case(platform)
+    await scenario.prepare(platform, case)
     target = place.target
     marker = case.marker if place.is_own else None
     fault = Fault(kind, target.service, target.operation, target.table, nth=place.nth, containing=marker)
-    with platform.proxy.recording(containing=marker) as recording, platform.proxy.injecting(fault) as injection:
+    with platform.proxy.injecting(fault) as injection:
         observed = await scenario.act(platform, case)
-        await _settled(scenario, recording, TIMED_OUT_SECONDS if kind is FaultKind.TIMEOUT else SETTLE_SECONDS)
+        await platform.settled(observed.request_id)
     if injection.hits == 0:
         # The content of this answer cannot be corrupted, or a race between two writes made one call less.
         assert injection.without_content or place.nth > 1, "the call was not made"
         _assert_undisturbed(scenario, observed)
-        await scenario.verify(platform, case, False)
+        await scenario.afterwards(platform, case, False)
         return None
     _assert_clean(platform, observed)
-    records = await _request_records(logs, observed, wanted=0 if observed.error is None else 1)
-    grew = await platform.suppressed_failures() > suppressed
-    outcome = _outcome(scenario, kind, place, observed, grew=grew)
+    suppressed = platform.records(observed.request_id, SUPPRESSED)
+    outcome = _outcome(platform, scenario, kind, place, observed, suppressed)
     assert outcome is not Outcome.UNSEEN, f"the client was told nothing: {observed.visible[-300:]}"
+    _assert_logged(platform, observed, suppressed)
     if observed.error is not None:
-        _assert_error(scenario, kind, observed, records)
-    await scenario.verify(platform, case, observed.is_unstored)
+        _assert_error(scenario, kind, observed)
+    await scenario.afterwards(platform, case, observed.is_unstored)
     return outcome
 
 
-def _outcome(scenario: Scenario, kind: FaultKind, place: Place, observed: Observed, *, grew: bool) -> Outcome:
+def _outcome(
+    platform: Platform,
+    scenario: Scenario,
+    kind: FaultKind,
+    place: Place,
+    observed: Observed,
+    suppressed: Sequence[Record],
+) -> Outcome:
     if observed.status >= 400:
         return Outcome.HTTP_ERROR
     if observed.error is not None:
@@ -137,9 +168,15 @@ def _outcome(scenario: Scenario, kind: FaultKind, place: Place, observed: Observ
             return Outcome.STREAM_ERROR
     if observed.partial:
         return Outcome.PER_ITEM
-    if grew:
+    if suppressed:
         return Outcome.SUPPRESSED
-    return Outcome.HARMLESS if (scenario.name, str(place.target), kind) in HARMLESS else Outcome.UNSEEN
+    return Outcome.HARMLESS if (_named(platform, place.target), kind) in scenario.harmless else Outcome.UNSEEN
+
+
+def _named(platform: Platform, target: Target) -> str:
+    """The target with the variable that names its table or bucket."""
+    variables = {value: name for name, value in platform.variables.items()}
+    return str(Target(target.service, target.operation, variables.get(str(target.table))))
 
 
 def _assert_clean(platform: Platform, observed: Observed) -> None:
@@ -153,7 +190,17 @@ def _assert_clean(platform: Platform, observed: Observed) -> None:
             assert names[-2] == "stream_error", names
 
 
-def _assert_error(scenario: Scenario, kind: FaultKind, observed: Observed, records: Sequence[dict[str, Any]]) -> None:
+def _assert_logged(platform: Platform, observed: Observed, suppressed: Sequence[Record]) -> None:
+    """One record when the request failed, every suppressed failure at a known place, and nothing of the user."""
+    failed = [record["code"] for record in platform.records(observed.request_id, FAILED)]
+    assert failed == ([] if observed.error is None else [observed.error["code"]]), f"log of the request: {failed}"
+    unknown = {record["site"] for record in suppressed} - SITES
+    assert not unknown, f"suppressed where docs/suppressions.md names no place: {unknown}"
+    for service in (platform.app_api, platform.inference_api):
+        assert not service.log.has_written(MESSAGE), "the log holds what the user wrote"
+
+
+def _assert_error(scenario: Scenario, kind: FaultKind, observed: Observed) -> None:
     assert observed.error is not None
     code = observed.error["code"]
     allowed = EXPECTED_CODES[kind] | ({scenario.own_error} if scenario.own_error else set())
@@ -161,32 +208,21 @@ def _assert_error(scenario: Scenario, kind: FaultKind, observed: Observed, recor
     if observed.status != 200:
         assert observed.status == STATUS_OF[code]
         assert observed.error["metadata"]["request_id"] == observed.request_id
-    assert [record["code"] for record in records] == [code], f"log records of the request: {records}"
 
 
-async def _request_records(
-    logs: tuple[LogReader, LogReader], observed: Observed, *, wanted: int
-) -> list[dict[str, Any]]:
-    """The records `request failed` of this request; waits a little for the first."""
-    found: list[dict[str, Any]] = []
-    deadline = time.monotonic() + LOG_SECONDS
-    while True:
-        for log in logs:
-            for record in log.records():
-                assert MESSAGE not in str(record), "the log holds what the user wrote"
-                if record.get("message") == "request failed" and record.get("request_id") == observed.request_id:
-                    found.append(record)
-        if len(found) >= wanted or time.monotonic() > deadline:
-            return found
-        await asyncio.sleep(0.01)
+async def problems_of(platform: Platform, cases: Sequence[Injected], limits: Limits) -> list[str]:
+    """Cases that are told apart by their marker run side by side, the others one after the other."""
+    beside = [case for case in cases if not case[2].is_alone]
+    found = await asyncio.gather(*(_problem(platform, case, limits) for case in beside))
+    found += [await _problem(platform, case, limits) for case in cases if case[2].is_alone]
+    return [problem for problem in found if problem is not None]
 
 
-async def _problem(
-    platform: Platform, scenario: Scenario, kind: FaultKind, place: Place, limit: asyncio.Semaphore
-) -> str | None:
-    """What is wrong with one case. `limit` is for cases that run side by side."""
+async def _problem(platform: Platform, case: Injected, limits: Limits) -> str | None:
+    """What is wrong with one case."""
+    scenario, kind, place = case
     try:
-        async with limit:
+        async with limits[place.target.service]:
             outcome = await failed_at(platform, scenario, kind, place)
     except AssertionError as problem:
         return f"{scenario.name}, {place}: {problem}"
@@ -195,39 +231,55 @@ async def _problem(
     return None
 
 
-async def problems_of(
-    platform: Platform, kind: FaultKind, cases: Sequence[tuple[Scenario, Place]], *, at_once: int
-) -> list[str]:
-    """Cases that are told apart by their marker run side by side, the others one after the other."""
-    own = [case for case in cases if case[1].is_own]
-    shared = [case for case in cases if not case[1].is_own]
-    limit = asyncio.Semaphore(at_once)
-    found = await asyncio.gather(*(_problem(platform, *_spread(kind, case), limit) for case in own))
-    found += [await _problem(platform, *_spread(kind, case), limit) for case in shared]
-    return [problem for problem in found if problem is not None]
-
-
-def _spread(kind: FaultKind, case: tuple[Scenario, Place]) -> tuple[Scenario, FaultKind, Place]:
-    return case[0], kind, case[1]
-
-
-QUICK = [kind for kind in FaultKind if kind is not FaultKind.TIMEOUT]
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("kind", QUICK)
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-async def test_no_failure_stays_unseen(platform: Platform, scenario: Scenario, kind: FaultKind) -> None:
-    cases = [(scenario, place) for place in await places_of(platform, scenario)]
-    problems = await problems_of(platform, kind, cases, at_once=AT_ONCE)
+async def test_no_failure_stays_unseen(tables: Platform, scenario: Scenario, kind: FaultKind) -> None:
+    cases = [(scenario, kind, place) for place in await places_of(tables, scenario)]
+    together = asyncio.Semaphore(AT_ONCE)
+    problems = await problems_of(tables, cases, defaultdict(lambda: together))
     assert not problems, "\n" + "\n".join(problems)
 
 
 @pytest.mark.timeout(300)
-async def test_no_time_out_stays_unseen(platform: Platform) -> None:
+async def test_no_time_out_stays_unseen(tables: Platform) -> None:
     """Each of these waits out the read time-out, so many hang together; a call that cannot, hangs in one scenario."""
-    every = [(scenario, place) for scenario in SCENARIOS for place in await places_of(platform, scenario)]
-    shared = {str(place): (scenario, place) for scenario, place in every if not place.is_own}
-    cases = [case for case in every if case[1].is_own] + list(shared.values())
-    problems = await problems_of(platform, FaultKind.TIMEOUT, cases, at_once=HANGING_AT_ONCE)
+    every = [
+        (scenario, FaultKind.TIMEOUT, place) for scenario in SCENARIOS for place in await places_of(tables, scenario)
+    ]
+    alone = {str(case[2]): case for case in every if case[2].is_alone}
+    limits: Limits = defaultdict(lambda: asyncio.Semaphore(HANGING_AT_ONCE_ELSEWHERE))
+    limits |= {service: asyncio.Semaphore(number) for service, number in HANGING_AT_ONCE.items()}
+    problems = await problems_of(
+        tables, [case for case in every if not case[2].is_alone] + list(alone.values()), limits
+    )
     assert not problems, "\n" + "\n".join(problems)
+
+
+async def test_a_suppressed_failure_is_counted(tables: Platform) -> None:
+    case, inference = new_case(tables), tables.inference_api
+    before = await inference.suppressed_failures("/ping")
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="RetrieveMemoryRecords", containing=case.marker)):
+        turn = await tables.chat(case.session_id, MESSAGE, user=case.user)
+    assert turn.failure is None
+    assert await inference.suppressed_failures("/ping") == before + 1
+    (record,) = tables.records(turn.request_id, SUPPRESSED)
+    assert (record["level"], record["code"]) == ("WARNING", "service_unavailable")
+
+
+def test_every_operation_has_a_scenario() -> None:
+    """Or stands, with its reason, among those that call nothing."""
+    published = {operation for service in SERVICES for operation in operations_of(service)}
+    under_fault = {scenario.act.operation for scenario in SCENARIOS}
+    assert under_fault | CALLS_NOTHING.keys() == published
+    assert under_fault.isdisjoint(CALLS_NOTHING)
+    assert all(CALLS_NOTHING.values())
+
+
+async def test_what_calls_nothing_calls_nothing(tables: Platform) -> None:
+    with tables.proxy.recording() as recording:
+        for operation in CALLS_NOTHING:
+            method, path = operation.split(" ")
+            service = tables.app_api if path == "/health" else tables.inference_api
+            assert (await service.http.request(method, path)).status_code == 200
+    assert recording.calls == []

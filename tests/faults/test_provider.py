@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.faults.platform import Platform
-from tests.faults.scenarios import MESSAGE
+from tests.faults.scenario import MESSAGE, new_case
+from tests.support.platform import Platform
 
 PROVIDER = [
     ("[status 401]", "model_error", False),
@@ -25,16 +25,16 @@ PROVIDER = [
 
 @pytest.mark.parametrize(("order", "code", "recoverable"), PROVIDER, ids=[row[0] for row in PROVIDER])
 async def test_a_failing_provider_is_told_and_the_conversation_goes_on(
-    platform: Platform, order: str, code: str, recoverable: bool
+    tables: Platform, order: str, code: str, recoverable: bool
 ) -> None:
-    case = platform.new_case()
-    turn = await platform.turn(case, f"{order} {MESSAGE}")
-    assert turn.error is not None
+    case = new_case(tables)
+    turn = await tables.chat(case.session_id, f"{order} {MESSAGE}", user=case.user)
+    assert turn.failure is not None
     assert (turn.error["code"], turn.error["recoverable"]) == (code, recoverable)
     assert turn.names[-2:] == ["stream_error", "done"]
-    assert [word for word in platform.internals if word in turn.visible] == []
-    assert (await platform.turn(case, "and now?")).error is None
-    roles = [message["role"] for message in await platform.messages(case)]
+    assert [word for word in tables.internals if word in turn.visible] == []
+    assert (await tables.chat(case.session_id, "and now?", user=case.user)).failure is None
+    roles = [message["role"] for message in await tables.messages(case.session_id, user=case.user)]
     assert roles == ["user", "assistant", "user", "assistant"]
 
 
@@ -51,18 +51,18 @@ NONSENSE: list[tuple[str, str, dict[str, Any], int, str]] = [
 
 @pytest.mark.parametrize(("method", "path", "options", "status", "code"), NONSENSE)
 async def test_nonsense_is_refused(
-    platform: Platform, method: str, path: str, options: dict[str, Any], status: int, code: str
+    tables: Platform, method: str, path: str, options: dict[str, Any], status: int, code: str
 ) -> None:
-    case = platform.new_case()
-    answer = await platform.inference_client.request(method, path, headers=case.headers, **options)
+    case = new_case(tables)
+    answer = await tables.inference_api.http.request(method, path, headers=case.user.headers, **options)
     assert (answer.status_code, answer.json()["code"]) == (status, code)
 
 
 @pytest.mark.parametrize("token", ["", "Bearer", "Bearer x", "Bearer a.b.c", "Basic abc"])
-async def test_a_bad_token_is_unauthorized(platform: Platform, token: str) -> None:
+async def test_a_bad_token_is_unauthorized(tables: Platform, token: str) -> None:
     for client, method, path in (
-        (platform.app_client, "GET", "/sessions"),
-        (platform.inference_client, "POST", "/invocations"),
+        (tables.app_api.http, "GET", "/sessions"),
+        (tables.inference_api.http, "POST", "/invocations"),
     ):
         body = {"session_id": "a", "message": "x"} if method == "POST" else None
         answer = await client.request(method, path, headers={"Authorization": token}, json=body)
@@ -70,22 +70,22 @@ async def test_a_bad_token_is_unauthorized(platform: Platform, token: str) -> No
         assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_the_same_message_twice_at_once_is_answered_once(platform: Platform) -> None:
-    case = platform.new_case()
-    first = asyncio.create_task(platform.turn(case, "[slow] first"))
+async def test_the_same_message_twice_at_once_is_answered_once(tables: Platform) -> None:
+    case = new_case(tables)
+    first = asyncio.create_task(tables.chat(case.session_id, "[slow] first", user=case.user))
     await asyncio.sleep(0.5)
-    second = await platform.turn(case, "[slow] first")
+    second = await tables.chat(case.session_id, "[slow] first", user=case.user)
     first.cancel()
     assert (second.status, second.body["code"]) == (409, "conflict")
 
 
-async def test_a_client_that_hangs_up_frees_the_session(platform: Platform) -> None:
-    case = platform.new_case()
-    streaming = asyncio.create_task(platform.turn(case, "[slow] tell me"))
+async def test_a_client_that_hangs_up_frees_the_session(tables: Platform) -> None:
+    case = new_case(tables)
+    streaming = asyncio.create_task(tables.chat(case.session_id, "[slow] tell me", user=case.user))
     await asyncio.sleep(1)
     streaming.cancel()
     async with asyncio.timeout(6):
-        assert (await platform.turn(case, "and now?")).error is None
-    stored = await platform.messages(case)
+        assert (await tables.chat(case.session_id, "and now?", user=case.user)).failure is None
+    stored = await tables.messages(case.session_id, user=case.user)
     assert [message["role"] for message in stored] == ["user", "assistant", "user", "assistant"]
     assert stored[1]["content"][-1]["text"] == "Session stopped by user"

@@ -171,7 +171,8 @@ def _corrupt_events(answer: Json) -> bool:
 
 
 def _corrupt_memory(answer: Json) -> bool:
-    answer["memory"]["strategies"] = [{}]
+    for strategy in answer["memory"]["strategies"]:
+        del strategy["strategyId"]
     return True
 
 

@@ -29,9 +29,10 @@ import json
 import re
 import socket
 import struct
+import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -91,7 +92,10 @@ class Request:
 
 @dataclass(slots=True)
 class ModelServer:
+    """`otherwise` makes the reply to a request for which the script has none."""
+
     url: str = ""
+    otherwise: Callable[[Any], Reply] = lambda _: DEFAULT_REPLY
     requests: list[Request] = field(default_factory=list)
     _script: deque[Reply] = field(default_factory=deque)
     _connections: int = 0
@@ -128,6 +132,26 @@ class ModelServer:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
+    @contextmanager
+    def running_in_a_thread(self) -> Iterator["ModelServer"]:
+        """For a test that has no event loop, or whose event loop is busy."""
+        listening, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+
+        async def serve() -> None:
+            async with self.running():
+                listening.set()
+                await stop.wait()
+
+        thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), name="model", daemon=True)
+        thread.start()
+        assert listening.wait(10)
+        try:
+            yield self
+        finally:
+            loop.call_soon_threadsafe(stop.set)
+            thread.join()
+            loop.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, kept alive as long as replies are complete."""
         self._connections += 1
@@ -152,7 +176,7 @@ class ModelServer:
                 self.reset()
                 return await _send(writer, {"status": 200, "body": {}})
         self.requests.append(request)
-        reply = self._script.popleft() if self._script else DEFAULT_REPLY
+        reply = self._script.popleft() if self._script else self.otherwise(request.body)
         if "steps" not in reply:
             return await _send(writer, reply)
         stream = _STREAMS[_provider(request.path)](writer)

@@ -12,11 +12,13 @@ from apis.shared.auth import (
     SystemAdminUser,
     TrustedUser,
     User,
+    require_admin,
     require_all_roles,
     require_roles,
+    require_system_admin,
 )
 from apis.shared.errors import ErrorDetail
-from apis.shared.http import GUARDED, STORE_ERRORS, Depends, ResultRouter, create_service
+from apis.shared.http import GUARDED, STORE_ERRORS, AdminRouter, Depends, ResultRouter, create_service
 from apis.shared.result import Result, Success
 
 router = ResultRouter(errors=(*GUARDED, *STORE_ERRORS))
@@ -41,12 +43,16 @@ async def trusted(user: TrustedUser) -> Result[User, ErrorDetail]:
     return Success(user)
 
 
-@router.get("/admin")
+admins = AdminRouter(guard=require_admin, errors=STORE_ERRORS)
+system_admins = AdminRouter(guard=require_system_admin, errors=STORE_ERRORS)
+
+
+@admins.get("")
 async def admin(user: AdminUser) -> Result[User, ErrorDetail]:
     return Success(user)
 
 
-@router.post("/admin")
+@system_admins.post("")
 async def system_admin(user: SystemAdminUser) -> Result[User, ErrorDetail]:
     return Success(user)
 
@@ -84,7 +90,7 @@ app = create_service(
     version="1",
     description="",
     tags=[],
-    routers=[router, public],
+    routers=[router, admins, system_admins, public],
     origins=[],
     max_body_bytes=100_000,
 )

@@ -9,9 +9,8 @@ import pytest
 from apis.shared.files.file_resolver import FileResolver, ResolvedFile, get_file_resolver
 from apis.shared.result import Success
 from tests.integration.conftest import Aws, Configure
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
-
-FILES, BUCKET = "DYNAMODB_USER_FILES_TABLE_NAME", "S3_USER_FILES_BUCKET_NAME"
 
 
 @pytest.fixture
@@ -26,32 +25,11 @@ def resolver(aws: Aws) -> FileResolver:
 
 def upload(aws: Aws, user_id: str, name: str = "a.pdf", content: bytes | None = b"content", **changes: Any) -> str:
     """A ready file with its object; `content` None stores none. The id."""
-    upload_id = f"{uuid.uuid4().hex[:11]}_{uuid.uuid4().hex[:16]}"
-    key = f"user-files/{user_id}/s1/{upload_id}/{name}"
-    item = {
-        "PK": f"USER#{user_id}",
-        "SK": f"FILE#{upload_id}",
-        "GSI1PK": "CONV#s1",
-        "GSI1SK": f"FILE#{upload_id}",
-        "uploadId": upload_id,
-        "userId": user_id,
-        "sessionId": "s1",
-        "filename": name,
-        "mimeType": "application/pdf",
-        "sizeBytes": 7,
-        "s3Key": key,
-        "s3Bucket": aws.environment[BUCKET],
-        "s3Uri": f"s3://{aws.environment[BUCKET]}/{key}",
-        "status": "ready",
-        "createdAt": "2025-01-15T10:30:00Z",
-        "updatedAt": "2025-01-15T10:30:00Z",
-        "ttl": 1_900_000_000,
-        **changes,
-    }
-    aws.put(FILES, {name: value for name, value in item.items() if value is not None})
-    if content is not None:
-        aws.s3.put_object(Bucket=item["s3Bucket"] or aws.environment[BUCKET], Key=item["s3Key"], Body=content)
-    return upload_id
+    bucket = aws.environment[stored.FILES_BUCKET]
+    pdf = {"mimeType": "application/pdf", "sizeBytes": 7}
+    data, row = stored.uploaded_file(user_id, "s1", bucket, filename=name, content=content or b"", **{**pdf, **changes})
+    aws.store(row, *([] if content is None else [data]))
+    return str(row.item["uploadId"])
 
 
 async def test_files_come_in_the_order_of_the_ids(aws: Aws, resolver: FileResolver, user: str) -> None:
@@ -75,7 +53,7 @@ async def test_nothing_attached_asks_nobody(aws: Aws, resolver: FileResolver, us
 async def test_the_record_says_where_the_object_is(aws: Aws, resolver: FileResolver, user: str) -> None:
     other = aws.environment["ASSISTANTS_DOCUMENTS_BUCKET_NAME"]
     elsewhere = upload(aws, user, s3Bucket=other, s3Key="old/place", content=b"elsewhere")
-    without_bucket = upload(aws, user, s3Bucket=None, content=b"by default")
+    without_bucket = upload(aws, user, s3Bucket=stored.LEFT_OUT, content=b"by default")
     resolved = (await resolver.resolve(user, [elsewhere, without_bucket])).unwrap()
     assert [file.data for file in resolved] == [b"elsewhere", b"by default"]
 
@@ -113,7 +91,9 @@ async def test_an_object_that_is_gone(aws: Aws, resolver: FileResolver, user: st
     assert "user-files" not in error.message
 
 
-@pytest.mark.parametrize("changes", [{"status": "lost"}, {"s3Key": None, "content": None}, {"sizeBytes": "big"}])
+@pytest.mark.parametrize(
+    "changes", [{"status": "lost"}, {"s3Key": stored.LEFT_OUT, "content": None}, {"sizeBytes": "big"}]
+)
 async def test_a_corrupt_record(aws: Aws, resolver: FileResolver, user: str, changes: dict[str, Any]) -> None:
     upload_id = upload(aws, user, **changes)
     error = (await resolver.resolve(user, [upload_id])).failure()

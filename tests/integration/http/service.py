@@ -36,6 +36,13 @@ async def suppressing() -> Result[None, ErrorDetail]:
 
 
 app = create_service(
-    title="Sample", version="1", description="", tags=[], routers=[router], origins=[], max_body_bytes=10
+    title="Sample",
+    version="1",
+    description="",
+    tags=[],
+    routers=[router],
+    origins=[],
+    max_body_bytes=10,
+    open_routes={("GET", "/health"), ("GET", "/suppressing")},
 )
 logger.warning("at the start")

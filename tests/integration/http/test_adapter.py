@@ -8,38 +8,46 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found, unauthorized
-from apis.shared.http import BearerToken, Depends, ResultRouter, create_service, dependency, note_user
+from apis.shared.http import BearerDependency, Depends, ResultRouter, create_service, note_user
 from apis.shared.result import Failure, Result, Success
 from tests.support.conformance import conforming_client
 from tests.support.serving import serving
 
 
+def _no_shouting(title: str) -> str:
+    if title.isupper():
+        msg = "a title must not shout"
+        raise ValueError(msg)
+    return title
+
+
 class Note(BaseModel):
-    title: Annotated[str, Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1), AfterValidator(_no_shouting)]
     stars: int = 0
 
 
-@dependency
-async def caller(token: BearerToken) -> Result[str, ErrorDetail]:
+@BearerDependency
+async def caller(token: str | None) -> Result[str, ErrorDetail]:
     if token is None:
         return Failure(unauthorized("Please sign in."))
     note_user(token)
     return Success(token)
 
 
+NO_NOTE = not_found("Note not found")
 Caller = Annotated[str, Depends(caller)]
 router = ResultRouter(errors=(ErrorCode.UNAUTHORIZED,))
 
 
-@router.post("/notes/{note_id}", errors=(ErrorCode.NOT_FOUND,))
+@router.post("/notes/{note_id}", errors=(NO_NOTE,))
 async def save(
     user: Caller, note_id: str, note: Note, limit: Annotated[int, Query(ge=1)] = 1
 ) -> Result[Note, ErrorDetail]:
     if note_id == "absent":
-        return Failure(not_found("Note not found").caused_by(KeyError("pk"), entity="Note"))
+        return Failure(NO_NOTE.caused_by(KeyError("pk"), entity="Note"))
     return Success(note)
 
 
@@ -60,6 +68,16 @@ async def bug() -> Result[Note, ErrorDetail]:
     raise RuntimeError(msg)
 
 
+@router.head("/busy")
+async def is_busy() -> Result[None, ErrorDetail]:
+    return Success(None)
+
+
+@router.get("/notes", errors=(ErrorCode.INTERNAL_ERROR,))
+async def nonsense() -> Result[Note, ErrorDetail]:
+    return Success(Note.model_construct(title=5))  # type: ignore[arg-type]  # what a corrupt record could hold
+
+
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = create_service(
@@ -70,6 +88,13 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         routers=[router],
         origins=["http://web.example"],
         max_body_bytes=1000,
+        open_routes={
+            ("DELETE", "/notes/{note_id}"),
+            ("GET", "/busy"),
+            ("HEAD", "/busy"),
+            ("GET", "/bug"),
+            ("GET", "/notes"),
+        },
     )
     async with serving(app) as url, await conforming_client(url, headers={"Authorization": "bearer ada"}) as client:
         yield client
@@ -83,6 +108,7 @@ async def test_success_and_no_content(client: httpx.AsyncClient) -> None:
     assert (saved.status_code, saved.json()) == (200, {"title": "x", "stars": 0})
     removed = await client.delete("/notes/1")
     assert (removed.status_code, removed.content) == (204, b"")
+    assert not {"content-type", "content-length"} & removed.headers.keys()
 
 
 async def test_a_failure_is_rendered_once_and_logged_once(
@@ -175,7 +201,51 @@ async def test_what_no_route_serves(client: httpx.AsyncClient) -> None:
     unknown = await client.get("/nowhere")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "not_found")
     method = await client.put("/busy")
-    assert (method.status_code, method.json()["code"], method.headers["allow"]) == (405, "bad_request", "GET")
+    assert (method.status_code, method.json()["code"], method.headers["allow"]) == (405, "bad_request", "GET, HEAD")
+
+
+async def test_405_names_the_methods_of_all_routes_of_the_path(client: httpx.AsyncClient) -> None:
+    answer = await client.put("/notes/1")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "DELETE, POST")
+    assert (await client.post("/docs/assets/swagger-ui.css")).headers["allow"] == "GET, HEAD"
+
+
+async def test_head_is_answered_without_a_body(client: httpx.AsyncClient) -> None:
+    answer = await client.head("/busy")
+    assert (answer.status_code, answer.content) == (204, b"")
+
+
+@pytest.mark.parametrize("content_type", [None, "", "application/json", "application/merge-patch+json"])
+async def test_a_json_body_needs_no_content_type(client: httpx.AsyncClient, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"content-type": content_type}
+    answer = await client.post("/notes/1", content=b'{"title": "x"}', headers=headers)
+    assert (answer.status_code, answer.json()) == (200, {"title": "x", "stars": 0})
+    unreadable = await client.post("/notes/1", content=b"{", headers=headers)
+    assert (unreadable.status_code, unreadable.json()["field"]) == (422, "body")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "nonsense"])
+async def test_a_body_of_another_type_is_refused(client: httpx.AsyncClient, content_type: str) -> None:
+    answer = await client.post("/notes/1", content=b'{"title": "x"}', headers={"content-type": content_type})
+    assert (answer.status_code, answer.json()["field"]) == (422, "body")
+
+
+async def test_a_rule_of_ours_reads_like_one_of_the_schema(client: httpx.AsyncClient) -> None:
+    body = (await client.post("/notes/1", json={"title": "LOUD"})).json()
+    assert body["detail"] == "body.title: a title must not shout"
+    assert body["metadata"]["errors"] == [
+        {"field": "body.title", "message": "a title must not shout", "type": "value_error"}
+    ]
+
+
+async def test_a_value_that_does_not_fit_its_model_is_a_bug_and_is_not_quoted(
+    client: httpx.AsyncClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        answer = await client.get("/notes")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    (record,) = [record for record in caplog.records if record.levelno >= logging.ERROR]
+    assert "Note" in record.__dict__["reason"]
 
 
 @pytest.mark.parametrize("chunked", [False, True])

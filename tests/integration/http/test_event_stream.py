@@ -80,7 +80,15 @@ async def client(scripts: Scripts) -> AsyncIterator[httpx.AsyncClient]:
         return Success(EventStream(scripts.run(name), session_id="s1", record_failure=scripts.record_failure))
 
     app = create_service(
-        title="t", description="", version="1", tags=[], routers=[router], origins=[], max_body_bytes=10, compress=True
+        title="t",
+        description="",
+        version="1",
+        tags=[],
+        routers=[router],
+        origins=[],
+        max_body_bytes=10,
+        compress=True,
+        open_routes={("GET", "/stream/{name}")},
     )
     async with serving(app) as url, httpx.AsyncClient(base_url=url) as client:
         yield client

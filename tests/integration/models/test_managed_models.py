@@ -14,9 +14,9 @@ from apis.shared.models.managed_models import get_managed_models
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 
-MODELS = "DYNAMODB_MANAGED_MODELS_TABLE_NAME"
 HAIKU = "us.anthropic.claude-haiku-4-5-20251001-v1:0"
 STORED: dict[str, Any] = {
     "id": "5c7d",
@@ -54,14 +54,8 @@ class Store:
             self._folder.mkdir(exist_ok=True)
             (self._folder / f"{body['id']}.json").write_text(json.dumps(body, indent=2), encoding="utf-8")
         else:
-            keys = {
-                "PK": f"MODEL#{body['id']}",
-                "SK": f"MODEL#{body['id']}",
-                "GSI1PK": f"MODEL#{body['modelId']}",
-                "GSI1SK": f"MODEL#{body['id']}",
-            }
             present = {name: value for name, value in body.items() if value is not None}
-            self._aws.put(MODELS, {**keys, **present})
+            self._aws.put(stored.MODELS, {**stored.keys_of_model(body["modelId"], body["id"]), **present})
 
     def key(self, body: dict[str, Any]) -> str:
         return str(body["id"]) if self._aws is None else f"MODEL#{body['id']}"
@@ -69,8 +63,8 @@ class Store:
 
 @pytest.fixture
 def dynamo(aws: Aws, tmp_path: Path) -> Store:
-    aws.clear(MODELS)
-    return Store(DynamoManagedModels(Table(aws.environment[MODELS])), aws, tmp_path)
+    aws.clear(stored.MODELS)
+    return Store(DynamoManagedModels(Table(aws.environment[stored.MODELS])), aws, tmp_path)
 
 
 @pytest.fixture(params=["table", "files"])
@@ -169,7 +163,7 @@ async def test_one_call_finds_a_model(dynamo: Store, aws: Aws) -> None:
     with aws.proxy.recording() as recording:
         assert (await dynamo.repository.find(HAIKU)).unwrap() is not None
     assert [(call.target.operation, call.target.table) for call in recording.calls] == [
-        ("Query", aws.environment[MODELS])
+        ("Query", aws.environment[stored.MODELS])
     ]
 
 
@@ -195,7 +189,7 @@ async def test_a_catalogue_that_cannot_be_read_is_not_empty(
     dynamo: Store, aws: Aws, kind: FaultKind, code: ErrorCode
 ) -> None:
     dynamo.put(STORED)
-    with aws.proxy.injecting(Fault(kind, table=aws.environment[MODELS])):
+    with aws.proxy.injecting(Fault(kind, table=aws.environment[stored.MODELS])):
         found, listed = await dynamo.repository.find(HAIKU), await dynamo.repository.list_all()
     assert [failure(outcome).code for outcome in (found, listed)] == [code, code]
 
@@ -237,7 +231,7 @@ async def test_f_qtm_60_a_folder_that_cannot_be_read_is_not_empty(tmp_path: Path
 @pytest.mark.parametrize("variable", [None, ""])
 async def test_without_a_table_models_are_local(configure: Configure, tmp_path: Path, variable: str | None) -> None:
     """The deployed Inference API runs so: an empty catalogue is no failure."""
-    configure(**{MODELS: variable, "MANAGED_MODELS_DIR": str(tmp_path / "none")})
+    configure(**{stored.MODELS: variable, "MANAGED_MODELS_DIR": str(tmp_path / "none")})
     repository = get_managed_models()
     assert isinstance(repository, LocalManagedModels)
     assert await repository.find(HAIKU) == Success(None)

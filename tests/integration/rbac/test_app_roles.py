@@ -12,9 +12,8 @@ from apis.shared.auth.models import User
 from apis.shared.rbac.models import UserEffectivePermissions
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from tests.integration.conftest import Aws, Configure
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind, Recording
-
-ROLES = "DYNAMODB_APP_ROLES_TABLE_NAME"
 
 type MakeUser = Callable[..., User]
 
@@ -22,7 +21,7 @@ type MakeUser = Callable[..., User]
 @pytest.fixture
 def service(aws: Aws) -> AppRoleService:
     """With empty caches and an empty table."""
-    aws.clear(ROLES)
+    aws.clear(stored.ROLES)
     return get_app_role_service()
 
 
@@ -32,35 +31,9 @@ def user() -> MakeUser:
     return lambda *roles, user_id=user_id: User(user_id=user_id, email="a@x.edu", name="Ada", roles=list(roles))
 
 
-def store(aws: Aws, role_id: str, *jwt_roles: str, mapping: Any = True, **definition: Any) -> None:
-    """A role and its mappings as an administrator saves them; `mapping` is their `enabled`, None leaves it out."""
-    aws.put(
-        ROLES,
-        {
-            "PK": f"ROLE#{role_id}",
-            "SK": "DEFINITION",
-            "roleId": role_id,
-            "displayName": role_id,
-            "jwtRoleMappings": list(jwt_roles),
-            **definition,
-        },
-    )
-    for jwt_role in jwt_roles:
-        aws.put(
-            ROLES,
-            {
-                "PK": f"ROLE#{role_id}",
-                "SK": f"JWT_MAPPING#{jwt_role}",
-                "GSI1PK": f"JWT_ROLE#{jwt_role}",
-                "GSI1SK": f"ROLE#{role_id}",
-                "roleId": role_id,
-                **({} if mapping is None else {"enabled": mapping}),
-            },
-        )
-
-
-def granting(*tools: str, models: tuple[str, ...] = (), tier: str | None = None) -> dict[str, Any]:
-    return {"effectivePermissions": {"tools": list(tools), "models": list(models), "quotaTier": tier}}
+def store(aws: Aws, role_id: str, *jwt_roles: str, **definition: Any) -> None:
+    """A role and its mappings as an administrator saves them."""
+    aws.store(*stored.role(role_id, *jwt_roles, **definition))
 
 
 async def resolve(service: AppRoleService, user: User) -> UserEffectivePermissions:
@@ -72,8 +45,8 @@ def operations(recording: Recording) -> Counter[str]:
 
 
 async def test_the_worked_example(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "rr1", "Staff", "Faculty", priority=5, **granting("a"))
-    store(aws, "rr2", "Faculty", priority=9, **granting("*"))
+    store(aws, "rr1", "Staff", "Faculty", priority=5, **stored.granting("a"))
+    store(aws, "rr2", "Faculty", priority=9, **stored.granting("*"))
     permissions = await resolve(service, user("Staff", "Faculty"))
     assert permissions.app_roles == ["rr1", "rr2"]
     assert permissions.tools == ["*", "a"]
@@ -85,8 +58,8 @@ async def test_the_worked_example(aws: Aws, service: AppRoleService, user: MakeU
 async def test_a_role_with_everything_contributes_nothing_else(
     aws: Aws, service: AppRoleService, user: MakeUser
 ) -> None:
-    store(aws, "all", "Staff", **granting("*", "b", models=("m1", "*")))
-    store(aws, "some", "Faculty", **granting("c", "a", models=("m2",)))
+    store(aws, "all", "Staff", **stored.granting("*", "b", models=("m1", "*")))
+    store(aws, "some", "Faculty", **stored.granting("c", "a", models=("m2",)))
     permissions = await resolve(service, user("Staff", "Faculty"))
     assert (permissions.tools, permissions.models) == (["*", "a", "c"], ["*", "m2"])
 
@@ -110,7 +83,7 @@ async def test_the_tier_of_the_highest_priority(
     aws: Aws, service: AppRoleService, user: MakeUser, tiers: list[tuple[int, str | None]], expected: str | None
 ) -> None:
     for number, (priority, tier) in enumerate(tiers):
-        store(aws, f"r{number}", "Staff", priority=priority, **granting(tier=tier))
+        store(aws, f"r{number}", "Staff", priority=priority, **stored.granting(tier=tier))
     assert (await resolve(service, user("Staff"))).quota_tier == expected
 
 
@@ -118,7 +91,7 @@ async def test_the_tier_of_the_highest_priority(
 async def test_who_has_no_role_has_the_default_one(
     aws: Aws, service: AppRoleService, user: MakeUser, roles: list[str]
 ) -> None:
-    store(aws, "default", **granting("d"))
+    store(aws, "default", **stored.granting("d"))
     permissions = await resolve(service, user(*roles))
     assert (permissions.app_roles, permissions.tools) == (["default"], ["d"])
 
@@ -128,7 +101,7 @@ async def test_without_a_default_role_nothing_is_allowed(
     aws: Aws, service: AppRoleService, user: MakeUser, default: bool | None
 ) -> None:
     if default is not None:
-        store(aws, "default", enabled=default, **granting("*", models=("*",)))
+        store(aws, "default", enabled=default, **stored.granting("*", models=("*",)))
     permissions = await resolve(service, user("Staff"))
     assert (permissions.app_roles, permissions.tools, permissions.models) == ([], [], [])
 
@@ -137,15 +110,15 @@ async def test_without_a_default_role_nothing_is_allowed(
 async def test_what_is_disabled_gives_nothing(
     aws: Aws, service: AppRoleService, user: MakeUser, disabled: dict[str, Any]
 ) -> None:
-    store(aws, "default", **granting("d"))
-    store(aws, "off", "Staff", **disabled, **granting("*"))
+    store(aws, "default", **stored.granting("d"))
+    store(aws, "off", "Staff", **disabled, **stored.granting("*"))
     assert (await resolve(service, user("Staff"))).tools == ["d"]
 
 
 async def test_a_mapping_to_a_role_that_is_gone(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "kept", "Staff", **granting("k"))
+    store(aws, "kept", "Staff", **stored.granting("k"))
     aws.put(
-        ROLES,
+        stored.ROLES,
         {
             "PK": "ROLE#gone",
             "SK": "JWT_MAPPING#Staff",
@@ -158,7 +131,7 @@ async def test_a_mapping_to_a_role_that_is_gone(aws: Aws, service: AppRoleServic
 
 
 async def test_an_incomplete_record_has_defaults(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "bare", "Staff", mapping=None, effectivePermissions={"tools": ["t"]})
+    store(aws, "bare", "Staff", mapping=stored.LEFT_OUT, effectivePermissions={"tools": ["t"]})
     permissions = await resolve(service, user("Staff"))
     assert (permissions.app_roles, permissions.tools, permissions.models) == (["bare"], ["t"], [])
 
@@ -176,8 +149,8 @@ async def test_a_corrupt_role_denies_and_is_named(
 
 
 async def test_calls(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "rr1", "Staff", "Faculty", **granting("a"))
-    store(aws, "rr2", "Faculty", **granting("b"))
+    store(aws, "rr1", "Staff", "Faculty", **stored.granting("a"))
+    store(aws, "rr2", "Faculty", **stored.granting("b"))
     with aws.proxy.recording() as first:
         await resolve(service, user("Staff", "Faculty", "Staff"))
     assert operations(first) == {"Query": 2, "GetItem": 2}
@@ -191,8 +164,8 @@ async def test_calls(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
 
 
 async def test_a_token_with_other_roles_is_resolved_anew(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "rr1", "Staff", **granting("a"))
-    store(aws, "rr2", "Faculty", **granting("b"))
+    store(aws, "rr1", "Staff", **stored.granting("a"))
+    store(aws, "rr2", "Faculty", **stored.granting("b"))
     assert (await resolve(service, user("Staff", "Faculty"))).tools == ["a", "b"]
     assert (await resolve(service, user("Staff"))).tools == ["a"]
 
@@ -209,14 +182,14 @@ async def test_that_a_role_has_no_mapping_is_kept(aws: Aws, service: AppRoleServ
 async def test_a_failure_denies_and_is_not_kept(
     aws: Aws, service: AppRoleService, user: MakeUser, operation: str
 ) -> None:
-    store(aws, "rr1", "Staff", **granting("a"))
+    store(aws, "rr1", "Staff", **stored.granting("a"))
     with aws.proxy.injecting(Fault(FaultKind.THROTTLED, operation=operation)):
         assert (await service.resolve_user_permissions(user("Staff"))).failure().code == "service_unavailable"
     assert (await resolve(service, user("Staff"))).tools == ["a"]
 
 
 async def test_one_unreadable_mapping_denies_everything(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "rr1", "Staff", **granting("a"))
+    store(aws, "rr1", "Staff", **stored.granting("a"))
     with aws.proxy.injecting(Fault(FaultKind.ACCESS_DENIED, containing="JWT_ROLE#Faculty")):
         assert (await service.resolve_user_permissions(user("Staff", "Faculty"))).failure().code == "internal_error"
 
@@ -226,15 +199,15 @@ async def test_a_time_to_live_of_zero_keeps_nothing(
 ) -> None:
     configure(**{f"APP_ROLE_{name}_CACHE_TTL_MINUTES": "0" for name in ("USER", "ROLE", "MAPPING")})
     uncached = get_app_role_service()
-    store(aws, "rr1", "Staff", **granting("a"))
+    store(aws, "rr1", "Staff", **stored.granting("a"))
     assert (await resolve(uncached, user("Staff"))).tools == ["a"]
-    store(aws, "rr1", "Staff", **granting("b"))
+    store(aws, "rr1", "Staff", **stored.granting("b"))
     assert (await resolve(uncached, user("Staff"))).tools == ["b"]
     assert (await resolve(service, user("Staff"))).tools == ["b"]
 
 
 async def test_users_who_resolve_at_once(aws: Aws, service: AppRoleService, user: MakeUser) -> None:
-    store(aws, "rr1", "Staff", **granting("a"))
+    store(aws, "rr1", "Staff", **stored.granting("a"))
     resolved = await asyncio.gather(*(resolve(service, user("Staff", user_id=f"u{number}")) for number in range(10)))
     assert {(permissions.user_id, *permissions.tools) for permissions in resolved} == {
         (f"u{number}", "a") for number in range(10)
@@ -244,7 +217,7 @@ async def test_users_who_resolve_at_once(aws: Aws, service: AppRoleService, user
 async def test_an_empty_table_name_means_that_there_are_no_roles(
     aws: Aws, service: AppRoleService, configure: Configure, user: MakeUser
 ) -> None:
-    configure(**{ROLES: ""})
+    configure(**{stored.ROLES: ""})
     with aws.proxy.recording() as recording:
         permissions = await resolve(get_app_role_service(), user("Staff"))
     assert (permissions.app_roles, permissions.tools, permissions.models, permissions.quota_tier) == ([], [], [], None)

@@ -11,14 +11,15 @@ from apis.shared.errors import ErrorCode
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Failure
 from tests.integration.conftest import Aws, Configure
-from tests.integration.rbac.test_app_roles import ROLES, granting, store
+from tests.integration.rbac.test_app_roles import store
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 
 
 @pytest.fixture
 def service(aws: Aws) -> AppRoleService:
     """With empty caches and an empty table."""
-    aws.clear(ROLES)
+    aws.clear(stored.ROLES)
     return get_app_role_service()
 
 
@@ -32,24 +33,14 @@ async def tools(service: AppRoleService, *roles: str) -> list[str]:
 
 async def test_more_mappings_than_one_page_holds(aws: Aws, service: AppRoleService) -> None:
     for number in range(4):
-        store(aws, f"r{number}", **granting(f"t{number}"))
-        aws.put(
-            ROLES,
-            {
-                "PK": f"ROLE#r{number}",
-                "SK": "JWT_MAPPING#Staff",
-                "GSI1PK": "JWT_ROLE#Staff",
-                "GSI1SK": f"ROLE#r{number}",
-                "roleId": f"r{number}",
-                "note": "x" * 390_000,
-            },
-        )
+        store(aws, f"r{number}", **stored.granting(f"t{number}"))
+        aws.store(stored.role_mapping(f"r{number}", "Staff", note="x" * 390_000))
     assert await tools(service, "Staff") == ["t0", "t1", "t2", "t3"]
 
 
 async def test_d_06_looking_at_a_user_plants_nothing(aws: Aws, service: AppRoleService) -> None:
     """An administrator resolves the user with other roles, often none."""
-    store(aws, "builder", "Staff", **granting("*"))
+    store(aws, "builder", "Staff", **stored.granting("*"))
     assert await tools(service, "Staff") == ["*"]
     assert await tools(service) == []
     assert await tools(service, "Staff") == ["*"]
@@ -69,8 +60,8 @@ async def test_f_rbac_17_what_cannot_be_read_denies(
     aws: Aws, service: AppRoleService, key: str, kind: FaultKind, code: ErrorCode
 ) -> None:
     roles = ("Unmapped",) if key == "ROLE#default" else ("Staff",)
-    store(aws, "r", "Staff", **granting("a"))
-    store(aws, "default", **granting("a"))
+    store(aws, "r", "Staff", **stored.granting("a"))
+    store(aws, "default", **stored.granting("a"))
     with aws.proxy.injecting(Fault(kind, containing=key)) as injection:
         outcome = await service.resolve_user_permissions(user(*roles))
     assert injection.hits == 1
@@ -81,9 +72,8 @@ async def test_f_rbac_17_what_cannot_be_read_denies(
 
 @pytest.mark.parametrize("corrupt", [{"roleId": None}, {"roleId": ["r"]}, {"enabled": "maybe"}])
 async def test_a_corrupt_mapping_is_not_left_out(aws: Aws, service: AppRoleService, corrupt: dict[str, Any]) -> None:
-    store(aws, "r", **granting("a"))
-    mapping = {"PK": "ROLE#r", "SK": "JWT_MAPPING#Staff", "GSI1PK": "JWT_ROLE#Staff", "GSI1SK": "ROLE#r"}
-    aws.put(ROLES, {**mapping, "roleId": "r", **corrupt})
+    store(aws, "r", **stored.granting("a"))
+    aws.store(stored.role_mapping("r", "Staff", **corrupt))
     error = (await service.resolve_user_permissions(user("Staff"))).failure()
     assert (error.code, error.context["key"]) == (ErrorCode.INTERNAL_ERROR, "ROLE#r / JWT_MAPPING#Staff")
 
@@ -91,7 +81,7 @@ async def test_a_corrupt_mapping_is_not_left_out(aws: Aws, service: AppRoleServi
 async def test_an_unset_variable_is_the_table_of_that_name(
     aws: Aws, service: AppRoleService, configure: Configure
 ) -> None:
-    configure(**{ROLES: None})
+    configure(**{stored.ROLES: None})
     with aws.proxy.recording() as recording:
         outcome = await get_app_role_service().resolve_user_permissions(user("Staff"))
     assert {call.target.table for call in recording.calls} == {"app-roles"}
@@ -103,11 +93,11 @@ async def test_an_unset_variable_is_the_table_of_that_name(
     [("USER", {}), ("ROLE", {"Query": 1}), ("MAPPING", {"GetItem": 1}), (None, {"Query": 1, "GetItem": 1})],
 )
 async def test_each_cache_on_its_own(aws: Aws, configure: Configure, kept: str | None, calls: dict[str, int]) -> None:
-    aws.clear(ROLES)
+    aws.clear(stored.ROLES)
     ttl = {f"APP_ROLE_{name}_CACHE_TTL_MINUTES": "5" if name == kept else "0" for name in ("USER", "ROLE", "MAPPING")}
     configure(**ttl)
     service = get_app_role_service()
-    store(aws, "r", "Staff", **granting("a"))
+    store(aws, "r", "Staff", **stored.granting("a"))
     assert await tools(service, "Staff") == ["a"]
     with aws.proxy.recording() as recording:
         assert await tools(service, "Staff") == ["a"]
@@ -116,7 +106,7 @@ async def test_each_cache_on_its_own(aws: Aws, configure: Configure, kept: str |
 
 async def test_reads_go_out_together(aws: Aws, service: AppRoleService) -> None:
     for number in range(4):
-        store(aws, f"r{number}", f"J{number}", **granting(f"t{number}"))
+        store(aws, f"r{number}", f"J{number}", **stored.granting(f"t{number}"))
     started = asyncio.get_running_loop().time()
     aws.proxy.delay_seconds = 0.2
     try:

@@ -15,7 +15,7 @@ from apis.shared.result import Success
 from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import SessionPatch, TurnPreferences
-from tests.integration.sessions.conftest import Backend
+from tests.support.platform import Platform
 
 ADA, BOB = "000000001", "000000002"
 PREFERENCES = TurnPreferences("m9", 0.2, None, "abcdef0123456789")
@@ -251,9 +251,9 @@ async def test_corrupt_costs_concern_only_the_owner(service: SessionService, tmp
     assert await service.message_costs(BOB, "s1") == Success(None)
 
 
-async def test_over_http_one_corrupt_record_concerns_its_owner(files: Backend) -> None:
+async def test_over_http_one_corrupt_record_concerns_its_owner(files: Platform) -> None:
     """A trial of the whole service: its lists, and what is asked of the session itself."""
-    async with await files.client("000000011") as ada, await files.client("000000012") as bob:
+    async with files.client("000000011") as ada, files.client("000000012") as bob:
         for client in (ada, bob):
             assert (await client.put(f"/sessions/{uuid.uuid4()}/metadata", json={"title": "x"})).status_code == 200
         corrupt = str(uuid.uuid4())

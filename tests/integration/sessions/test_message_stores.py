@@ -21,8 +21,9 @@ from apis.shared.sessions.messages.local import LocalMessages
 from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.models import Message
 from apis.shared.wiring import forget_all
-from tests.integration.sessions.conftest import ADA, BOB, Backend
+from tests.integration.sessions.conftest import ADA, BOB
 from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.platform import Platform
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
@@ -36,17 +37,17 @@ def session_id() -> str:
 
 
 @pytest.fixture(scope="module")
-def agentcore(tables: Backend) -> "Iterator[ServiceClient[BedrockAgentCoreClient]]":
+def agentcore(tables: Platform) -> "Iterator[ServiceClient[BedrockAgentCoreClient]]":
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in tables.aws.items():
+        for name, value in tables.variables.items():
             patch.setenv(name, value)
         forget_all()
         yield ServiceClient("bedrock-agentcore")
 
 
 @pytest.fixture
-def in_memory(agentcore: "ServiceClient[BedrockAgentCoreClient]", tables: Backend) -> AgentCoreMessages:
-    return AgentCoreMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"], agentcore))
+def in_memory(agentcore: "ServiceClient[BedrockAgentCoreClient]", tables: Platform) -> AgentCoreMessages:
+    return AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"], agentcore))
 
 
 @pytest.fixture
@@ -62,14 +63,6 @@ def store(request: pytest.FixtureRequest) -> MessageRepository:
 
 def said(index: int) -> Message:
     return {"role": "assistant" if index % 2 else "user", "content": [{"text": f"message {index}"}]}
-
-
-def events(backend: Backend, actor_id: str, session_id: str) -> list[dict[str, Any]]:
-    listed = backend.boto("bedrock-agentcore").list_events(
-        memoryId=backend.aws["AGENTCORE_MEMORY_ID"], actorId=actor_id, sessionId=session_id, includePayloads=True
-    )
-    found: list[dict[str, Any]] = listed["events"]
-    return found
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -128,11 +121,11 @@ async def test_no_file_is_written_for_an_id_that_is_none(in_files: LocalMessages
 
 
 async def test_event_times_rise_and_the_session_is_marked_once(
-    in_memory: AgentCoreMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Platform, session_id: str
 ) -> None:
     for index in range(3):
         assert await in_memory.append(ADA, session_id, said(index), begins=index == 0) == Success(None)
-    stored = events(tables, ADA, session_id)
+    stored = tables.events(ADA, session_id)
     times = [event["eventTimestamp"] for event in stored]
     assert len(set(times)) == 3
     assert times == sorted(times, reverse=True)  # the service lists the newest first
@@ -141,7 +134,7 @@ async def test_event_times_rise_and_the_session_is_marked_once(
     assert payload["role"] == "ASSISTANT"
     assert entry.keys() == {"message", "message_id", "redact_message", "created_at", "updated_at"}
     assert (entry["message"], entry["message_id"], entry["redact_message"]) == (said(1), 0, None)
-    (marker,) = events(tables, f"session_{session_id}", session_id)
+    (marker,) = tables.events(f"session_{session_id}", session_id)
     assert json.loads(marker["payload"][0]["blob"]).keys() == {
         "session_id",
         "session_type",
@@ -153,13 +146,13 @@ async def test_event_times_rise_and_the_session_is_marked_once(
 async def test_another_process_goes_on_after_the_last_event(
     in_memory: AgentCoreMessages,
     agentcore: "ServiceClient[BedrockAgentCoreClient]",
-    tables: Backend,
+    tables: Platform,
     session_id: str,
 ) -> None:
     """The first process wrote faster than one message a second, so its times run ahead of the clock."""
     for index in range(6):
         assert await in_memory.append(ADA, session_id, said(index)) == Success(None)
-    other = AgentCoreMessages(Memory(tables.aws["AGENTCORE_MEMORY_ID"], agentcore))
+    other = AgentCoreMessages(Memory(tables.variables["AGENTCORE_MEMORY_ID"], agentcore))
     assert len((await other.read(ADA, session_id)).unwrap()) == 6
     assert await other.append(ADA, session_id, said(6)) == Success(None)
     assert (await in_memory.read(ADA, session_id)).unwrap()
@@ -167,10 +160,10 @@ async def test_another_process_goes_on_after_the_last_event(
     assert await texts(in_memory, session_id) == [f"message {index}" for index in range(8)]
 
 
-async def test_a_long_message_is_read_back(in_memory: AgentCoreMessages, tables: Backend, session_id: str) -> None:
+async def test_a_long_message_is_read_back(in_memory: AgentCoreMessages, tables: Platform, session_id: str) -> None:
     long: Message = {"role": "user", "content": [{"text": "ä" * 20_000}]}
     assert await in_memory.append(ADA, session_id, long) == Success(None)
-    (event,) = events(tables, ADA, session_id)
+    (event,) = tables.events(ADA, session_id)
     assert json.loads(event["payload"][0]["blob"])[1] == "user"
     assert await texts(in_memory, session_id) == ["ä" * 20_000]
 
@@ -188,48 +181,37 @@ async def test_a_long_message_is_read_back(in_memory: AgentCoreMessages, tables:
     ],
 )
 async def test_a_blob_that_is_no_message_is_ignored(
-    in_memory: AgentCoreMessages, tables: Backend, session_id: str, payload: dict[str, Any]
+    in_memory: AgentCoreMessages, tables: Platform, session_id: str, payload: dict[str, Any]
 ) -> None:
-    tables.boto("bedrock-agentcore").create_event(
-        memoryId=tables.aws["AGENTCORE_MEMORY_ID"],
-        actorId=ADA,
-        sessionId=session_id,
-        eventTimestamp=1_700_000_000,
-        payload=[payload],
-    )
+    tables.create_event(ADA, session_id, 1_700_000_000, payload)
     assert await in_memory.read(ADA, session_id) == Success([])
 
 
 async def test_a_delete_takes_marker_and_agent_state_along_and_nobody_elses_events(
-    in_memory: AgentCoreMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Platform, session_id: str
 ) -> None:
     assert await in_memory.append(ADA, session_id, said(0), begins=True) == Success(None)
     assert await in_memory.append(BOB, session_id, said(0)) == Success(None)
-    tables.boto("bedrock-agentcore").create_event(
-        memoryId=tables.aws["AGENTCORE_MEMORY_ID"],
-        actorId="agent_default",
-        sessionId=session_id,
-        eventTimestamp=1_700_000_000,
-        payload=[{"blob": json.dumps({"agent_id": "default"})}],
-    )
+    state = {"blob": json.dumps({"agent_id": "default"})}
+    tables.create_event("agent_default", session_id, 1_700_000_000, state)
     assert await in_memory.delete(ADA, session_id) == Success(3)
     actors = (ADA, f"session_{session_id}", "agent_default", BOB)
-    assert [len(events(tables, actor, session_id)) for actor in actors] == [0, 0, 0, 1]
+    assert [len(tables.events(actor, session_id)) for actor in actors] == [0, 0, 0, 1]
 
 
 async def test_a_delete_that_fails_in_between_deletes_the_others_and_tells_how_many(
-    in_memory: AgentCoreMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Platform, session_id: str
 ) -> None:
     for index in range(4):
         assert await in_memory.append(ADA, session_id, said(index)) == Success(None)
     with tables.proxy.injecting(Fault(FaultKind.SERVER_ERROR, operation="DeleteEvent", nth=1)):
         error = (await in_memory.delete(ADA, session_id)).failure()
     assert (error.code, error.context["deleted"]) == ("service_unavailable", "3 of 4 events")
-    assert len(events(tables, ADA, session_id)) == 1
+    assert len(tables.events(ADA, session_id)) == 1
 
 
 async def test_a_refused_read_is_no_empty_conversation(
-    in_memory: AgentCoreMessages, tables: Backend, session_id: str
+    in_memory: AgentCoreMessages, tables: Platform, session_id: str
 ) -> None:
     with tables.proxy.injecting(Fault(FaultKind.ACCESS_DENIED, operation="ListEvents")):
         assert (await in_memory.read(ADA, session_id)).failure().code == "internal_error"
@@ -280,13 +262,13 @@ class Paged(BaseHTTPRequestHandler):
 
 @pytest.mark.parametrize(("total", "pages"), [(250, 3), (100, 1), (0, 1), (10_250, 100)])
 async def test_all_pages_are_read_and_put_in_order(
-    monkeypatch: pytest.MonkeyPatch, tables: Backend, total: int, pages: int
+    monkeypatch: pytest.MonkeyPatch, tables: Platform, total: int, pages: int
 ) -> None:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Paged)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        for name, value in {**tables.aws, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
+        for name, value in {**tables.variables, "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.server_port}"}.items():
             monkeypatch.setenv(name, value)
         forget_all()
         monkeypatch.setattr(Paged, "total", total)

@@ -10,8 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.sessions.conftest import ADA, BOB, Backend
+from tests.integration.sessions.conftest import ADA, BOB
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.platform import Platform
 
 PNG = bytes.fromhex("89504e47ff")
 CONVERSATION: list[dict[str, Any]] = [
@@ -65,10 +67,9 @@ COST: dict[str, Any] = {
 
 
 @pytest.fixture
-def session_id(backend: Backend) -> str:
+def session_id(platform: Platform) -> str:
     session_id = str(uuid.uuid4())
-    backend.store_messages(ADA, session_id, CONVERSATION)
-    backend.store_cost(ADA, session_id, 1, COST)
+    platform.store(*stored.conversation(ADA, session_id, *CONVERSATION), stored.cost_record(ADA, session_id, 1, **COST))
     return session_id
 
 
@@ -135,52 +136,44 @@ async def test_beyond_the_end_and_unknown_sessions_are_empty(ada: httpx.AsyncCli
 
 
 async def test_a_stored_cost_that_fits_no_schema_passes_through(
-    backend: Backend, ada: httpx.AsyncClient, session_id: str
+    platform: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
     odd = {"attribution": {"timestamp": "2025-01-16T00:00:00+00:00"}, "own": {"n": 1, "gone": None}, "cost": 0.25}
-    backend.store_cost(ADA, session_id, 3, odd)
+    usual = dict.fromkeys(("latency", "tokenUsage", "modelInfo"), stored.LEFT_OUT)
+    platform.store(stored.cost_record(ADA, session_id, 3, **{**usual, **odd, "nothing": None}))
     messages = (await ada.get(f"/sessions/{session_id}/messages")).json()["messages"]
-    assert messages[3]["metadata"] == {**odd, "own": {"n": 1}}
+    assert messages[3]["metadata"] == odd  # a null inside of a map stays
 
 
 async def test_a_deleted_session_has_no_messages_and_is_cleaned_up(
-    backend: Backend, ada: httpx.AsyncClient, session_id: str
+    platform: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
     await ada.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
     await ada.delete(f"/sessions/{session_id}")
     assert (await ada.get(f"/sessions/{session_id}/messages")).json() == {"messages": []}
     for _ in range(50):
-        if not remaining(backend, session_id):
+        if not remaining(platform, session_id):
             break
         await asyncio.sleep(0.1)
-    assert remaining(backend, session_id) == 0
+    assert remaining(platform, session_id) == 0
 
 
-def remaining(backend: Backend, session_id: str) -> int:
-    if not backend.in_tables:
-        folder = backend.root / f"session_{session_id}" / "agents" / "agent_default" / "messages"
-        return len(list(folder.iterdir())) if folder.is_dir() else 0
-    events = backend.boto("bedrock-agentcore").list_events(
-        memoryId=backend.aws["AGENTCORE_MEMORY_ID"], actorId=ADA, sessionId=session_id
-    )
-    return len(events["events"])
+def remaining(platform: Platform, session_id: str) -> int:
+    if platform.in_tables:
+        return len(platform.events(ADA, session_id))
+    folder = platform.folder.messages(session_id)
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 async def test_a_message_that_cannot_be_read_fails_the_list(
-    files: Backend, tables: Backend, backend: Backend, session_id: str
+    files: Platform, tables: Platform, platform: Platform, session_id: str
 ) -> None:
-    if backend is files:
-        folder = files.root / f"session_{session_id}" / "agents" / "agent_default" / "messages"
-        (folder / "message_1.json").write_text("{not json")
+    if platform is files:
+        (files.folder.messages(session_id) / "message_1.json").write_text("{not json")
     else:
-        tables.boto("bedrock-agentcore").create_event(
-            memoryId=tables.aws["AGENTCORE_MEMORY_ID"],
-            actorId=ADA,
-            sessionId=session_id,
-            eventTimestamp=1_800_000_000,
-            payload=[{"conversational": {"content": {"text": "secret, not json"}, "role": "USER"}}],
-        )
-    async with await backend.client(ADA) as ada:
+        unreadable = {"conversational": {"content": {"text": "secret, not json"}, "role": "USER"}}
+        tables.create_event(ADA, session_id, 1_800_000_000, unreadable)
+    async with platform.client(ADA) as ada:
         answer = await ada.get(f"/sessions/{session_id}/messages")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "secret" not in answer.text
@@ -195,77 +188,64 @@ async def test_a_message_that_cannot_be_read_fails_the_list(
         ("Query", FaultKind.SERVER_ERROR, 503),
     ],
 )
-async def test_half_of_the_data_is_no_answer(tables: Backend, operation: str, kind: FaultKind, status: int) -> None:
+async def test_half_of_the_data_is_no_answer(tables: Platform, operation: str, kind: FaultKind, status: int) -> None:
     session_id = str(uuid.uuid4())
-    tables.store_messages(ADA, session_id, CONVERSATION)
-    async with await tables.client(ADA) as ada:
+    tables.store(*stored.conversation(ADA, session_id, *CONVERSATION))
+    async with tables.client(ADA) as ada:
         with tables.proxy.injecting(Fault(kind, operation=operation)):
             answer = await ada.get(f"/sessions/{session_id}/messages")
     assert answer.status_code == status
 
 
-async def test_markers_and_long_messages(tables: Backend) -> None:
+async def test_markers_and_long_messages(tables: Platform) -> None:
     session_id = str(uuid.uuid4())
-    create = tables.boto("bedrock-agentcore").create_event
-    common = {"memoryId": tables.aws["AGENTCORE_MEMORY_ID"], "actorId": ADA, "sessionId": session_id}
     text = '{"message": {"role": "user", "content": [{"text": "long"}]}, "redact_message": null, "created_at": "t"}'
     bad, good = ({"role": "user", "content": [{"text": said}]} for said in ("bad", "good"))
     redacted = json.dumps({"message": bad, "redact_message": good})
-    payloads = [
+    payloads: list[dict[str, Any]] = [
         {"blob": json.dumps([text, "user"])},
         {"blob": json.dumps({"agent_id": "default"})},
         {"conversational": {"content": {"text": redacted}, "role": "USER"}},
     ]
     for second, payload in enumerate(payloads):
-        create(**common, eventTimestamp=1_700_000_000 + second, payload=[payload])
-    async with await tables.client(ADA) as ada:
+        tables.create_event(ADA, session_id, 1_700_000_000 + second, payload)
+    async with tables.client(ADA) as ada:
         messages = (await ada.get(f"/sessions/{session_id}/messages")).json()["messages"]
     assert [message["content"][0]["text"] for message in messages] == ["long", "good"]
     assert messages[1]["createdAt"] == ""
 
 
-async def test_a_delete_takes_the_callers_files_along(tables: Backend) -> None:
+async def test_a_delete_takes_the_callers_files_along(tables: Platform) -> None:
     session_id = str(uuid.uuid4())
-    s3, bucket = tables.boto("s3"), tables.aws["S3_USER_FILES_BUCKET_NAME"]
-    dynamodb, table = tables.boto("dynamodb"), tables.aws["DYNAMODB_USER_FILES_TABLE_NAME"]
+    bucket = tables.variables[stored.FILES_BUCKET]
     for user_id in (ADA, BOB):
-        s3.put_object(Bucket=bucket, Key=f"user-files/{user_id}/f1", Body=b"x")
-        dynamodb.put_item(TableName=table, Item=file_item(user_id, session_id, bucket))
-        dynamodb.put_item(
-            TableName=table,
-            Item={
-                "PK": {"S": f"USER#{user_id}"},
-                "SK": {"S": "QUOTA"},
-                "totalBytes": {"N": "100"},
-                "fileCount": {"N": "2"},
-            },
+        tables.store(
+            *stored.uploaded_file(user_id, session_id, bucket, content=b"x" * 42, s3Key=f"user-files/{user_id}/f1"),
+            stored.file_quota(user_id, total_bytes=100, file_count=2),
         )
-    async with await tables.client(ADA) as ada:
+    async with tables.client(ADA) as ada:
         await ada.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
         await ada.delete(f"/sessions/{session_id}")
-    quota: dict[str, Any] = {}
-    for _ in range(50):
-        quota = dynamodb.get_item(TableName=table, Key={"PK": {"S": f"USER#{ADA}"}, "SK": {"S": "QUOTA"}})["Item"]
-        if quota["fileCount"]["N"] == "1":
-            break
-        await asyncio.sleep(0.1)
-    assert (quota["totalBytes"]["N"], quota["fileCount"]["N"]) == ("58", "1")
-    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket, Prefix="user-files/").get("Contents", [])]
+
+    def quota() -> tuple[int, int]:
+        item = tables.item(stored.FILES, f"USER#{ADA}", "QUOTA")
+        return item["totalBytes"], item["fileCount"]
+
+    await until(lambda: quota() == (58, 1))
+    objects = tables.boto("s3").list_objects_v2(Bucket=bucket, Prefix="user-files/").get("Contents", [])
+    keys = [entry["Key"] for entry in objects]
     assert f"user-files/{ADA}/f1" not in keys
     assert f"user-files/{BOB}/f1" in keys
 
 
-async def test_a_file_whose_object_cannot_be_deleted_is_found_by_the_next_delete(tables: Backend) -> None:
+async def test_a_file_whose_object_cannot_be_deleted_is_found_by_the_next_delete(tables: Platform) -> None:
     session_id, user_id = str(uuid.uuid4()), "000000077"
-    dynamodb, table = tables.boto("dynamodb"), tables.aws["DYNAMODB_USER_FILES_TABLE_NAME"]
-    item = file_item(user_id, session_id, tables.aws["S3_USER_FILES_BUCKET_NAME"])
-    dynamodb.put_item(TableName=table, Item=item)
-    key = {"PK": item["PK"], "SK": item["SK"]}
+    tables.store(*stored.uploaded_file(user_id, session_id, tables.variables[stored.FILES_BUCKET]))
 
     def is_kept() -> bool:
-        return "Item" in dynamodb.get_item(TableName=table, Key=key)
+        return any(item["SK"].startswith("FILE#") for item in tables.items(stored.FILES, f"USER#{user_id}"))
 
-    async with await tables.client(user_id) as client:
+    async with tables.client(user_id) as client:
         await client.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
         with (
             tables.proxy.recording() as recording,
@@ -284,21 +264,3 @@ async def until(is_true: Callable[[], bool]) -> None:
             return
         await asyncio.sleep(0.1)
     pytest.fail("waited in vain")
-
-
-def file_item(user_id: str, session_id: str, bucket: str) -> dict[str, Any]:
-    texts = {
-        "PK": f"USER#{user_id}",
-        "SK": "FILE#f1",
-        "GSI1PK": f"CONV#{session_id}",
-        "GSI1SK": "FILE#f1",
-        "uploadId": "f1",
-        "userId": user_id,
-        "sessionId": session_id,
-        "filename": "a.txt",
-        "mimeType": "text/plain",
-        "s3Key": f"user-files/{user_id}/f1",
-        "s3Bucket": bucket,
-        "status": "ready",
-    }
-    return {**{name: {"S": value} for name, value in texts.items()}, "sizeBytes": {"N": "42"}}

@@ -19,27 +19,29 @@ from apis.shared.sessions.dynamodb import DynamoSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import TurnPreferences
 from apis.shared.wiring import forget_all
-from tests.integration.sessions.conftest import ADA, BOB, Backend
+from tests.integration.sessions.conftest import ADA, BOB
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.platform import Platform
 
 PREFERENCES = TurnPreferences("m9", 0.2, ["calculator"], "abcdef0123456789")
 
 
 @pytest.fixture(scope="module")
-def service(tables: Backend) -> Iterator[SessionService]:
+def service(tables: Platform) -> Iterator[SessionService]:
     """The service that both APIs use, in this process, on the same tables."""
-    aws = {name: value for name, value in tables.aws.items() if name.startswith("AWS_")}
+    aws = {name: value for name, value in tables.variables.items() if name.startswith("AWS_")}
     with pytest.MonkeyPatch.context() as patch:
         for name, value in aws.items():
             patch.setenv(name, value)
         forget_all()
         assert os.environ["AWS_ENDPOINT_URL"] == tables.proxy.url
-        yield SessionService(DynamoSessions(Table(tables.table)))
+        yield SessionService(DynamoSessions(Table(tables.variables[stored.SESSIONS])))
 
 
 @pytest.fixture
-async def ada(tables: Backend) -> httpx.AsyncClient:
-    return await tables.client(ADA)
+async def ada(tables: Platform) -> httpx.AsyncClient:
+    return tables.client(ADA)
 
 
 @pytest.fixture
@@ -47,26 +49,9 @@ def session_id() -> str:
     return str(uuid.uuid4())
 
 
-def existing(session_id: str, user_id: str = ADA, moment: str = "2025-01-15T10:30:45.123456+00:00", **more: Any) -> Any:
-    return {
-        "PK": f"USER#{user_id}",
-        "SK": f"S#ACTIVE#{moment}#{session_id}",
-        "GSI_PK": f"SESSION#{session_id}",
-        "GSI_SK": "META",
-        "sessionId": session_id,
-        "userId": user_id,
-        "title": "Old",
-        "status": "active",
-        "createdAt": moment,
-        "lastMessageAt": moment,
-        "messageCount": 1,
-        **more,
-    }
-
-
-async def test_a_created_item(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+async def test_a_created_item(tables: Platform, ada: httpx.AsyncClient, session_id: str) -> None:
     created = (await ada.put(f"/sessions/{session_id}/metadata", json={"lastModel": "m1"})).json()
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert item == {
         "PK": f"USER#{ADA}",
         "SK": f"S#ACTIVE#{created['lastMessageAt']}#{session_id}",
@@ -86,20 +71,22 @@ async def test_a_created_item(tables: Backend, ada: httpx.AsyncClient, session_i
 
 
 async def test_e7_a_turn_moves_the_record_with_all_it_holds(
-    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, service: SessionService, session_id: str
 ) -> None:
     compaction = {"checkpoint": 8, "summary": None, "lastInputTokens": 120000, "updatedAt": "x"}
-    unknown = {"assistant_id": "ast-1", "weight": Decimal("0.12345678901234567890123")}
-    before = existing(session_id, compaction=compaction, preferences={"customPromptText": "p", "lastModel": "m1"})
-    tables.put({**before, **unknown})
+    unknown: dict[str, Any] = {"assistant_id": "ast-1", "weight": Decimal("0.12345678901234567890123")}
+    record = stored.session(
+        ADA, session_id, compaction=compaction, preferences={"customPromptText": "p", "lastModel": "m1"}, **unknown
+    )
+    before = record.item
+    tables.store(record)
     known = (await service.check_turn(ADA, session_id)).unwrap()
     assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
-    (after,) = tables.sessions_of(ADA, session_id)
+    (after,) = tables.of_session(ADA, session_id)
     assert after.pop("lastMessageAt") > before["lastMessageAt"]
     assert after.pop("SK") != before["SK"]
     assert after == {
         **{name: value for name, value in before.items() if name not in {"SK", "lastMessageAt"}},
-        **unknown,
         "messageCount": 2,
         "preferences": {
             "customPromptText": "p",
@@ -113,63 +100,67 @@ async def test_e7_a_turn_moves_the_record_with_all_it_holds(
 
 
 async def test_a_turn_creates_the_record_of_a_new_session(
-    tables: Backend, service: SessionService, session_id: str
+    tables: Platform, service: SessionService, session_id: str
 ) -> None:
     assert await service.check_turn(ADA, session_id) == Success(None)
     assert await service.complete_turn(ADA, session_id, PREFERENCES, None) == Success(None)
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert (item["title"], item["messageCount"], item["createdAt"]) == ("New Conversation", 1, item["lastMessageAt"])
     assert await service.ensure_record(ADA, session_id) == Success(None)
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert (item["messageCount"], item["createdAt"] < item["lastMessageAt"]) == (1, True)
 
 
-async def test_racing_turns_are_both_counted(tables: Backend, service: SessionService, session_id: str) -> None:
-    tables.put(existing(session_id))
+async def test_racing_turns_are_both_counted(tables: Platform, service: SessionService, session_id: str) -> None:
+    tables.store(stored.session(ADA, session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     outcomes = await asyncio.gather(*(service.complete_turn(ADA, session_id, PREFERENCES, known) for _ in range(2)))
     assert outcomes == [Success(None)] * 2
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert item["messageCount"] == 3
 
 
 async def test_nothing_revives_a_deleted_session(
-    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, service: SessionService, session_id: str
 ) -> None:
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     await ada.delete(f"/sessions/{session_id}")
     late = await service.complete_turn(ADA, session_id, PREFERENCES, known)
     assert isinstance(late, Failure)
     assert late.failure().code == "conflict"
     assert (await service.check_turn(ADA, session_id)).failure().code == "not_found"
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert str(item["SK"]).startswith("S#DELETED#")
 
 
 async def test_a_foreign_session_is_refused_to_a_turn(
-    tables: Backend, service: SessionService, session_id: str
+    tables: Platform, service: SessionService, session_id: str
 ) -> None:
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     assert (await service.check_turn(BOB, session_id)).failure().code == "not_found"
     assert (await service.ensure_record(BOB, session_id)).failure().code == "conflict"
-    assert tables.sessions_of(BOB, session_id) == []
+    assert tables.of_session(BOB, session_id) == []
 
 
 async def test_deleting_removes_all_records_of_the_caller_and_keeps_costs(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
-    tables.put(existing(session_id, moment="2025-01-01T00:00:00+00:00"))
-    tables.put(existing(session_id, preferences={"lastModel": "m", "assistantId": None}, compaction={"checkpoint": 1}))
-    tables.put(existing(session_id, BOB))
-    tables.store_cost(ADA, session_id, 1, {"attribution": {"timestamp": "2025-01-15T10:30:45+00:00"}, "cost": 1})
+    tables.store(stored.session(ADA, session_id, at="2025-01-01T00:00:00+00:00"))
+    tables.store(
+        stored.session(
+            ADA, session_id, preferences={"lastModel": "m", "assistantId": None}, compaction={"checkpoint": 1}
+        )
+    )
+    tables.store(stored.session(BOB, session_id))
+    tables.store(stored.cost_record(ADA, session_id, 1, cost=1))
     assert (await ada.delete(f"/sessions/{session_id}")).status_code == 204
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert str(item["SK"]) == f"S#DELETED#{item['deletedAt']}#{session_id}"
     assert (item["preferences"], item["title"], item["GSI_PK"]) == ({"lastModel": "m"}, "Old", f"SESSION#{session_id}")
     assert "ttl" not in item
-    assert len(tables.sessions_of(BOB, session_id)) == 1
-    assert [i["SK"] for i in tables.items(ADA) if i.get("sessionId") == session_id and str(i["SK"])[0] == "C"]
+    assert len(tables.of_session(BOB, session_id)) == 1
+    assert tables.of_session(ADA, session_id, "C#")
 
 
 @pytest.mark.parametrize(
@@ -185,9 +176,9 @@ async def test_deleting_removes_all_records_of_the_caller_and_keeps_costs(
     ],
 )
 async def test_incomplete_records_are_read_with_defaults(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str, attributes: dict[str, Any], shown: dict[str, Any]
+    tables: Platform, ada: httpx.AsyncClient, session_id: str, attributes: dict[str, Any], shown: dict[str, Any]
 ) -> None:
-    tables.put(existing(session_id, **attributes))
+    tables.store(stored.session(ADA, session_id, **attributes))
     body = (await ada.get(f"/sessions/{session_id}/metadata")).json()
     assert {name: body.get(name) for name in shown} == shown
     assert not {"userId", "compaction", "assistant_id", "PK", "SK", "GSI_PK"} & body.keys()
@@ -196,103 +187,104 @@ async def test_incomplete_records_are_read_with_defaults(
     ] == "new"
 
 
-async def test_several_records_of_one_id(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
-    tables.put(existing(session_id, moment="2025-01-01T00:00:00+00:00", title="older"))
-    tables.put(existing(session_id, title="newer"))
-    tables.put({**existing(session_id, title="gone"), "SK": f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}"})
+async def test_several_records_of_one_id(tables: Platform, ada: httpx.AsyncClient, session_id: str) -> None:
+    tables.store(stored.session(ADA, session_id, at="2025-01-01T00:00:00+00:00", title="older"))
+    tables.store(stored.session(ADA, session_id, title="newer"))
+    tables.store(stored.session(ADA, session_id, title="gone", SK=f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}"))
     assert (await ada.get(f"/sessions/{session_id}/metadata")).json()["title"] == "newer"
     listed = [s["title"] for s in (await ada.get("/sessions")).json()["sessions"] if s["sessionId"] == session_id]
     assert listed == ["newer"]
 
 
-async def test_a_record_without_session_id_fails_the_list(tables: Backend) -> None:
+async def test_a_record_without_session_id_fails_the_list(tables: Platform) -> None:
     user = "000000666"
-    tables.put({"PK": f"USER#{user}", "SK": "S#ACTIVE#2025-01-01T00:00:00+00:00#x", "title": "secret title"})
-    async with await tables.client(user) as client:
+    tables.put(
+        stored.SESSIONS, {"PK": f"USER#{user}", "SK": "S#ACTIVE#2025-01-01T00:00:00+00:00#x", "title": "secret title"}
+    )
+    async with tables.client(user) as client:
         answer = await client.get("/sessions")
     assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
     assert "secret title" not in answer.text
 
 
-async def test_records_of_older_layouts_are_ignored(tables: Backend, session_id: str) -> None:
+async def test_records_of_older_layouts_are_ignored(tables: Platform, session_id: str) -> None:
     user = "000000667"
-    tables.put({"PK": f"USER#{user}", "SK": f"SESSION#{session_id}", "title": "old layout"})
-    tables.put({"PK": f"USER#{user}", "SK": f"SESSION#{session_id}#MSG#1"})
-    async with await tables.client(user) as client:
+    tables.put(stored.SESSIONS, {"PK": f"USER#{user}", "SK": f"SESSION#{session_id}", "title": "old layout"})
+    tables.put(stored.SESSIONS, {"PK": f"USER#{user}", "SK": f"SESSION#{session_id}#MSG#1"})
+    async with tables.client(user) as client:
         assert (await client.get("/sessions")).json()["sessions"] == []
 
 
-def claims(tables: Backend, session_id: str) -> list[Any]:
-    key = {"PK": {"S": f"CLAIM#{session_id}"}, "SK": {"S": "SESSION_CLAIM"}}
-    return [item] if (item := tables.boto("dynamodb").get_item(TableName=tables.table, Key=key).get("Item")) else []
+def claims(tables: Platform, session_id: str) -> list[Any]:
+    return tables.items(stored.SESSIONS, f"CLAIM#{session_id}")
 
 
 async def test_a_record_of_the_previous_system_is_claimed_when_it_moves(
-    tables: Backend, ada: httpx.AsyncClient, service: SessionService, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, service: SessionService, session_id: str
 ) -> None:
     """The index may show a moved record nowhere for a moment; the claim then stops a second one."""
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     assert claims(tables, session_id) == []
     assert await service.ensure_record(ADA, session_id) == Success(None)
     assert len(claims(tables, session_id)) == 1
     other = str(uuid.uuid4())
-    tables.put(existing(other))
+    tables.store(stored.session(ADA, other))
     assert (await ada.delete(f"/sessions/{other}")).status_code == 204
     assert len(claims(tables, other)) == 1
     record = (await service.get_session(ADA, other)).unwrap()
-    repository = DynamoSessions(Table(tables.table))
+    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS]))
     assert (await repository.create(record)).failure().code == "conflict"
 
 
 async def test_a_second_delete_state_of_older_data_is_removed_too(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
-    tables.put(existing(session_id))
-    tables.put({**existing(session_id), "SK": f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}", "deleted": True})
+    tables.store(stored.session(ADA, session_id))
+    tables.store(stored.session(ADA, session_id, SK=f"S#DELETED#2026-01-01T00:00:00+00:00#{session_id}", deleted=True))
     assert (await ada.delete(f"/sessions/{session_id}")).status_code == 204
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert str(item["SK"]) == f"S#DELETED#{item['deletedAt']}#{session_id}"
 
 
 async def test_a_turn_of_the_same_moment_stays_where_it_is(
-    tables: Backend, service: SessionService, session_id: str
+    tables: Platform, service: SessionService, session_id: str
 ) -> None:
-    tables.put(existing(session_id, own={"a": None}, preferences={"assistantId": "x"}))
+    tables.store(stored.session(ADA, session_id, own={"a": None}, preferences={"assistantId": "x"}))
     record = (await service.get_session(ADA, session_id)).unwrap()
-    repository = DynamoSessions(Table(tables.table))
+    repository = DynamoSessions(Table(tables.variables[stored.SESSIONS]))
     with tables.proxy.recording() as recording:
         outcome = await repository.advance(record, record.last_message_at, turns=1, preferences={"lastModel": "m"})
     assert outcome == Success(None)
     assert [call.target.operation for call in recording.calls] == ["GetItem", "UpdateItem"]
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert (item["messageCount"], item["own"]) == (2, {"a": None})
     assert item["preferences"] == {"assistantId": "x", "lastModel": "m"}
 
 
 @pytest.mark.parametrize("present", [{}, {"preferences": None}, {"preferences": {}}, {"preferences": {"own": [1]}}])
 async def test_preferences_in_every_form_of_older_data_can_be_changed(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str, present: dict[str, Any]
+    tables: Platform, ada: httpx.AsyncClient, session_id: str, present: dict[str, Any]
 ) -> None:
-    tables.put(existing(session_id, **present))
+    tables.store(stored.session(ADA, session_id, **present))
     changed = await ada.put(f"/sessions/{session_id}/metadata", json={"lastModel": "m", "lastTemperature": 0})
     expected = {**(present.get("preferences") or {}), "lastModel": "m", "lastTemperature": 0.0}
     assert changed.json()["preferences"] == expected
-    (item,) = tables.sessions_of(ADA, session_id)
+    (item,) = tables.of_session(ADA, session_id)
     assert item["preferences"] == expected
 
 
 @pytest.mark.parametrize("body", [{"title": "x" * 500_000}, {"customPromptText": "x" * 500_000}])
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_record_that_would_be_too_large(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str, body: dict[str, Any], exists: bool
+    tables: Platform, ada: httpx.AsyncClient, session_id: str, body: dict[str, Any], exists: bool
 ) -> None:
     if exists:
-        tables.put(existing(session_id))
+        tables.store(stored.session(ADA, session_id))
     answer = await ada.put(f"/sessions/{session_id}/metadata", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
-async def test_ids_and_tokens_that_the_store_would_refuse(tables: Backend, ada: httpx.AsyncClient) -> None:
+async def test_ids_and_tokens_that_the_store_would_refuse(tables: Platform, ada: httpx.AsyncClient) -> None:
     with tables.proxy.recording() as recording:
         assert (await ada.get(f"/sessions/{'x' * 3000}/metadata")).status_code == 404
         for place in ("x" * 2000, "\ud800"):
@@ -303,7 +295,7 @@ async def test_ids_and_tokens_that_the_store_would_refuse(tables: Backend, ada: 
 
 
 async def test_a_bulk_delete_does_not_wait_for_each_session_of_a_store_that_hangs(
-    tables: Backend, ada: httpx.AsyncClient
+    tables: Platform, ada: httpx.AsyncClient
 ) -> None:
     ids = [str(uuid.uuid4()) for _ in range(20)]
     started = time.monotonic()
@@ -314,7 +306,7 @@ async def test_a_bulk_delete_does_not_wait_for_each_session_of_a_store_that_hang
 
 
 async def test_an_id_that_is_given_twenty_times_is_waited_for_once(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
     started = time.monotonic()
     with tables.proxy.injecting(Fault(FaultKind.TIMEOUT, operation="Query")):
@@ -324,14 +316,15 @@ async def test_an_id_that_is_given_twenty_times_is_waited_for_once(
 
 
 async def test_an_id_that_is_given_twice_is_deleted_once_and_answered_twice(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     with tables.proxy.recording(containing=session_id) as recording:
         answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
     deleted = {"sessionId": session_id, "success": True, "error": None}
     assert answer.json() == {"deletedCount": 2, "failedCount": 0, "results": [deleted, deleted]}
-    own = [call.target.operation for call in recording.calls if call.target.table == tables.table]
+    table = tables.variables[stored.SESSIONS]
+    own = [call.target.operation for call in recording.calls if call.target.table == table]
     assert own == ["Query", "GetItem", "TransactWriteItems"]
 
 
@@ -345,31 +338,31 @@ async def test_an_id_that_is_given_twice_is_deleted_once_and_answered_twice(
     ],
 )
 async def test_round_trips(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str, method: str, path: str, body: Any, calls: list[str]
+    tables: Platform, ada: httpx.AsyncClient, session_id: str, method: str, path: str, body: Any, calls: list[str]
 ) -> None:
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     with tables.proxy.recording() as recording:
         await ada.request(method, path.format(id=session_id), json=body)
     assert sorted(call.target.operation for call in recording.calls) == calls
 
 
-async def test_round_trips_of_a_first_write(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
+async def test_round_trips_of_a_first_write(tables: Platform, ada: httpx.AsyncClient, session_id: str) -> None:
     with tables.proxy.recording() as recording:
         await ada.put(f"/sessions/{session_id}/metadata", json={"title": "x"})
     assert [call.target.operation for call in recording.calls] == ["Query", "TransactWriteItems"]
 
 
-async def test_round_trips_of_a_delete(tables: Backend, ada: httpx.AsyncClient, session_id: str) -> None:
-    tables.put(existing(session_id))
+async def test_round_trips_of_a_delete(tables: Platform, ada: httpx.AsyncClient, session_id: str) -> None:
+    tables.store(stored.session(ADA, session_id))
     with tables.proxy.recording() as recording:
         await ada.delete(f"/sessions/{session_id}")
     # The clean-up, which no client waits for, uses other tables.
-    own = [call.target.operation for call in recording.calls if call.target.table == tables.table]
+    own = [call.target.operation for call in recording.calls if call.target.table == tables.variables[stored.SESSIONS]]
     assert own == ["Query", "GetItem", "TransactWriteItems"]
 
 
-async def test_round_trips_of_a_turn_end(tables: Backend, service: SessionService, session_id: str) -> None:
-    tables.put(existing(session_id))
+async def test_round_trips_of_a_turn_end(tables: Platform, service: SessionService, session_id: str) -> None:
+    tables.store(stored.session(ADA, session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     with tables.proxy.recording() as recording:
         assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
@@ -381,14 +374,14 @@ async def test_round_trips_of_a_turn_end(tables: Backend, service: SessionServic
     [(FaultKind.THROTTLED, 503), (FaultKind.SERVER_ERROR, 503), (FaultKind.ACCESS_DENIED, 500), (FaultKind.RESET, 503)],
 )
 async def test_e6_e9_a_store_that_fails(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str, kind: FaultKind, status: int
+    tables: Platform, ada: httpx.AsyncClient, session_id: str, kind: FaultKind, status: int
 ) -> None:
-    tables.put(existing(session_id))
+    tables.store(stored.session(ADA, session_id))
     with tables.proxy.injecting(Fault(kind, operation="Query")):
         listed = await ada.get("/sessions")
         read = await ada.get(f"/sessions/{session_id}/metadata")
     assert (listed.status_code, read.status_code) == (status, status)
-    assert tables.table not in listed.text + read.text
+    assert tables.variables[stored.SESSIONS] not in listed.text + read.text
     if kind is not FaultKind.RESET:  # a reset answer leaves a delete carried out
         with tables.proxy.injecting(Fault(kind, operation="TransactWriteItems")):
             deleted = await ada.delete(f"/sessions/{session_id}")
@@ -397,11 +390,10 @@ async def test_e6_e9_a_store_that_fails(
 
 
 async def test_a_bulk_delete_that_fails_for_one_outage_fails(
-    tables: Backend, ada: httpx.AsyncClient, session_id: str
+    tables: Platform, ada: httpx.AsyncClient, session_id: str
 ) -> None:
     other = str(uuid.uuid4())
-    for stored in (session_id, other):
-        tables.put(existing(stored))
+    tables.store(stored.session(ADA, session_id), stored.session(ADA, other))
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query", containing=session_id)):
         partly = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, other]})
     assert (partly.json()["deletedCount"], partly.json()["failedCount"]) == (1, 1)

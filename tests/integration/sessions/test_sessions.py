@@ -8,7 +8,8 @@ import uuid
 import httpx
 import pytest
 
-from tests.integration.sessions.conftest import ADA, Backend
+from tests.integration.sessions.conftest import ADA
+from tests.support.platform import Platform
 
 
 def new_id() -> str:
@@ -19,12 +20,12 @@ async def put(client: httpx.AsyncClient, session_id: str, **body: object) -> htt
     return await client.put(f"/sessions/{session_id}/metadata", json=body)
 
 
-async def test_e1_no_data(backend: Backend) -> None:
-    async with await backend.client("000000009") as nobody:
+async def test_e1_no_data(platform: Platform) -> None:
+    async with platform.client("000000009") as nobody:
         assert (await nobody.get("/sessions")).json() == {"sessions": [], "nextToken": None}
 
 
-async def test_e2_e3_create_and_change(backend: Backend, ada: httpx.AsyncClient) -> None:
+async def test_e2_e3_create_and_change(platform: Platform, ada: httpx.AsyncClient) -> None:
     s0 = new_id()
     created = await put(ada, s0, lastModel="m1", lastTemperature=0, enabledTools=["a"], systemPromptHash="zz")
     body = created.json()
@@ -54,7 +55,7 @@ async def test_e2_e3_create_and_change(backend: Backend, ada: httpx.AsyncClient)
     assert (await put(ada, s0, tags=[])).json()["tags"] == []
 
 
-async def test_preferences_are_added_to_a_record_without_any(backend: Backend, ada: httpx.AsyncClient) -> None:
+async def test_preferences_are_added_to_a_record_without_any(platform: Platform, ada: httpx.AsyncClient) -> None:
     session_id = new_id()
     assert "preferences" not in (await put(ada, session_id, title="A")).json()
     assert (await put(ada, session_id, assistantId="ast-1")).json()["preferences"] == {"assistantId": "ast-1"}
@@ -73,8 +74,8 @@ async def test_an_id_that_the_message_store_refuses_is_not_created(ada: httpx.As
     assert (await ada.delete(f"/sessions/{session_id}")).status_code in {404, 405}
 
 
-async def test_e5_pages(backend: Backend) -> None:
-    async with await backend.client("000000003") as carol, await backend.client("000000004") as dan:
+async def test_e5_pages(platform: Platform) -> None:
+    async with platform.client("000000003") as carol, platform.client("000000004") as dan:
         ids = [new_id() for _ in range(3)]
         for session_id in ids:
             await put(carol, session_id, title=session_id)
@@ -86,7 +87,7 @@ async def test_e5_pages(backend: Backend) -> None:
             second = (await carol.get("/sessions", params={"limit": 2, "next_token": second["nextToken"]})).json()
             assert second["sessions"] == []
         stolen = await dan.get("/sessions", params={"next_token": first["nextToken"]})
-        if backend.in_tables:
+        if platform.in_tables:
             assert (stolen.status_code, stolen.json()["code"]) == (400, "bad_request")
             key = json.loads(base64.b64decode(first["nextToken"]))
             assert key.keys() == {"PK", "SK"}
@@ -113,9 +114,9 @@ async def test_an_unreadable_token(ada: httpx.AsyncClient, token: str) -> None:
         ["PK", "SK"],
     ],
 )
-async def test_a_key_that_is_not_a_place_in_the_callers_list(tables: Backend, key: object) -> None:
+async def test_a_key_that_is_not_a_place_in_the_callers_list(tables: Platform, key: object) -> None:
     token = base64.b64encode(json.dumps(key).encode()).decode()
-    async with await tables.client(ADA) as ada:
+    async with tables.client(ADA) as ada:
         assert (await ada.get("/sessions", params={"next_token": token})).status_code == 400
 
 
@@ -169,7 +170,7 @@ async def test_e11_a_foreign_session_is_absent(ada: httpx.AsyncClient, bob: http
 
 
 async def test_racing_creators_make_one_record(
-    backend: Backend, ada: httpx.AsyncClient, bob: httpx.AsyncClient
+    platform: Platform, ada: httpx.AsyncClient, bob: httpx.AsyncClient
 ) -> None:
     session_id = new_id()
     answers = await asyncio.gather(
@@ -180,8 +181,8 @@ async def test_racing_creators_make_one_record(
     assert {answer.status_code for answer in answers} <= {200, 404, 409}
     owners = [await client.get(f"/sessions/{session_id}/metadata") for client in (ada, bob)]
     assert sorted(answer.status_code for answer in owners) == [200, 404]
-    if backend.in_tables:
-        assert len(backend.sessions_of(ADA, session_id)) + len(backend.sessions_of("000000002", session_id)) == 1
+    if platform.in_tables:
+        assert len(platform.of_session(ADA, session_id)) + len(platform.of_session("000000002", session_id)) == 1
 
 
 async def test_racing_writers_lose_nothing(ada: httpx.AsyncClient) -> None:
@@ -202,9 +203,9 @@ async def test_racing_writers_lose_nothing(ada: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic abc"])
-async def test_a_guarded_route_without_valid_credentials(backend: Backend, authorization: str | None) -> None:
+async def test_a_guarded_route_without_valid_credentials(platform: Platform, authorization: str | None) -> None:
     headers = {} if authorization is None else {"Authorization": authorization}
-    async with httpx.AsyncClient(base_url=backend.base_url, headers=headers) as anonymous:
+    async with httpx.AsyncClient(base_url=platform.app_api.process.base_url, headers=headers) as anonymous:
         answer = await anonymous.get("/sessions", params={"limit": 0})
     assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
     assert isinstance(answer.json()["detail"], str)

@@ -11,41 +11,26 @@ from apis.shared.settings import StorageSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.tools.repository import CATALOGUE_TTL_SECONDS, ToolRepository
 from tests.integration.conftest import Aws, Configure
+from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 
-ROLES = "DYNAMODB_APP_ROLES_TABLE_NAME"
 ADA = User(email="ada@x.edu", user_id="000000001", name="Ada", roles=["Staff"])
 
 
 @pytest.fixture
 def access(aws: Aws) -> ToolAccess:
     """With empty caches and an empty table."""
-    aws.clear(ROLES)
+    aws.clear(stored.ROLES)
     return get_tool_access()
 
 
 def grant(aws: Aws, *tools: str) -> None:
     """To everybody who has no other role."""
-    aws.put(
-        ROLES, {"PK": "ROLE#default", "SK": "DEFINITION", "roleId": "default", "effectivePermissions": {"tools": tools}}
-    )
+    aws.store(*stored.role("default", **stored.granting(*tools)))
 
 
 def store(aws: Aws, tool_id: str, **changes: Any) -> None:
-    item = {
-        "PK": f"TOOL#{tool_id}",
-        "SK": "METADATA",
-        "GSI1PK": "CATEGORY#data",
-        "GSI1SK": f"TOOL#{tool_id}",
-        "toolId": tool_id,
-        "displayName": tool_id,
-        "protocol": "local",
-        "status": "active",
-        "isPublic": False,
-        "enabledByDefault": False,
-        **changes,
-    }
-    aws.put(ROLES, {name: value for name, value in item.items() if value is not None})
+    aws.store(stored.tool(tool_id, **changes))
 
 
 async def filtered(access: ToolAccess, *requested: str) -> FilteredTools:
@@ -106,17 +91,18 @@ async def test_external_tools_are_reported(aws: Aws, access: ToolAccess) -> None
 
 
 async def test_only_tool_definitions_are_tools(aws: Aws, access: ToolAccess) -> None:
-    aws.put(ROLES, {"PK": "TOOL#calculator", "SK": "OTHER", "toolId": "calculator"})
-    aws.put(ROLES, {"PK": "USER#000000001", "SK": "TOOL_PREFERENCES", "toolPreferences": {"calculator": False}})
+    aws.put(stored.ROLES, {"PK": "TOOL#calculator", "SK": "OTHER", "toolId": "calculator"})
+    aws.put(stored.ROLES, {"PK": "USER#000000001", "SK": "TOOL_PREFERENCES", "toolPreferences": {"calculator": False}})
     assert (await filtered(access, "calculator")).allowed == ["calculator"]
 
 
 async def test_an_entry_without_its_optional_attributes(aws: Aws, access: ToolAccess) -> None:
-    store(aws, "bare", protocol=None, status=None, isPublic=True, enabledByDefault=None, displayName=None)
+    optional = ("protocol", "status", "enabledByDefault", "displayName")
+    store(aws, "bare", isPublic=True, **dict.fromkeys(optional, stored.LEFT_OUT))
     assert (await filtered(access, "bare")).allowed == ["bare"]
 
 
-@pytest.mark.parametrize("corrupt", [{"status": "unheard of"}, {"isPublic": "perhaps"}, {"toolId": None}])
+@pytest.mark.parametrize("corrupt", [{"status": "unheard of"}, {"isPublic": "perhaps"}, {"toolId": stored.LEFT_OUT}])
 async def test_a_corrupt_entry_fails_the_request_and_is_named(
     aws: Aws, access: ToolAccess, corrupt: dict[str, Any]
 ) -> None:
@@ -139,7 +125,7 @@ async def test_calls(aws: Aws, access: ToolAccess) -> None:
 
 async def test_the_catalogue_is_kept_for_a_minute(aws: Aws) -> None:
     assert CATALOGUE_TTL_SECONDS == 60
-    aws.clear(ROLES)
+    aws.clear(stored.ROLES)
     table = Table(settings(StorageSettings).dynamodb_app_roles_table_name or "")
     kept, forgotten = ToolRepository(table), ToolRepository(table, ttl_seconds=0)
     assert [(await each.catalogue()).map(len).unwrap() for each in (kept, forgotten)] == [0, 0]
@@ -165,7 +151,7 @@ async def test_the_catalogue_of_many_pages_is_read_whole(aws: Aws, access: ToolA
 
 
 async def test_an_empty_table_name_leaves_the_public_tools(aws: Aws, configure: Configure) -> None:
-    configure(**{ROLES: ""})
+    configure(**{stored.ROLES: ""})
     access = get_tool_access()
     with aws.proxy.recording() as recording:
         tools = await filtered(access, "calculator", "browser_act")

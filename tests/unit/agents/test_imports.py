@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-HEAVY = ("strands", "sympy", "openai", "google.genai", "boto3", "botocore", "mcp")
+HEAVY = ("strands", "sympy", "openai", "google.genai", "boto3", "botocore", "aiohttp", "mcp")
 
 
 @pytest.mark.parametrize(

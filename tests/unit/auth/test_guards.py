@@ -14,6 +14,7 @@ from apis.shared.auth import (
     get_current_user,
     has_all_roles,
     has_any_role,
+    require_admin,
     require_all_roles,
     require_aws_ai_access,
     require_developer,
@@ -22,7 +23,7 @@ from apis.shared.auth import (
     require_staff,
 )
 from apis.shared.errors import ErrorDetail
-from apis.shared.http import Depends, ResultRouter, create_service
+from apis.shared.http import AdminRouter, Depends, ResultRouter, create_service
 from apis.shared.result import Result, Success
 from tests.support.serving import serving
 
@@ -63,7 +64,10 @@ for path, guard in GUARDS.items():
         return Success(passed)
 
 
-@router.get("/admin")
+admins = AdminRouter(guard=require_admin)
+
+
+@admins.get("")
 async def admin(passed: AdminUser) -> Result[User, ErrorDetail]:
     return Success(passed)
 
@@ -78,7 +82,9 @@ async def user_id(passed: CurrentUserId) -> Result[str, ErrorDetail]:
     return Success(passed)
 
 
-app = create_service(title="t", description="", version="1", tags=[], routers=[router], origins=[], max_body_bytes=1000)
+app = create_service(
+    title="t", description="", version="1", tags=[], routers=[router, admins], origins=[], max_body_bytes=1000
+)
 
 
 @pytest.fixture(scope="module")

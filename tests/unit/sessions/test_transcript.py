@@ -47,6 +47,7 @@ def stored(role: Any) -> StoredMessage:
         ("user", {"cost": 1.0}, None, None),
         ("assistant", {"cost": 1.0}, {"cost": 1.0}, None),
         ("assistant", {"cost": None, "latency": {"endToEndLatency": 5}}, {"latency": {"endToEndLatency": 5}}, None),
+        ("assistant", {"latency": {"endToEndLatency": None}}, {"latency": {"endToEndLatency": None}}, None),
         (
             "assistant",
             {"citations": [{"assistantId": "a", "text": None}]},

@@ -146,6 +146,9 @@ class WebSettings(Settings):
         Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"],
         BeforeValidator(lambda value: value.strip().upper() if isinstance(value, str) else value),
     ] = "INFO"
+    # The model of the example that /docs offers for a chat turn; unset: the default model.
+    docs_example_model_id: str | None = None
+    docs_example_provider: str | None = None
 
     @property
     def is_development(self) -> bool:
@@ -193,6 +196,7 @@ class ModelSettings(Settings):
     google_gemini_api_key: SecretStr | None = None
     # First pause before a throttled model call is repeated; it doubles four times.
     model_retry_delay_seconds: Annotated[int, Field(ge=0)] = 4
+    warm_up_after_start: Flag = True
 
 
 class ChatSettings(Settings):

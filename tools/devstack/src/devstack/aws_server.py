@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from werkzeug.serving import run_simple
+from werkzeug.serving import ThreadedWSGIServer
 
 from devstack.ports import LOOPBACK
 
@@ -24,12 +24,13 @@ def main() -> None:
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb, moto_memory  # noqa: PLC0415 - lazy, see above
+    from devstack import moto_dynamodb, moto_memory, moto_speed  # noqa: PLC0415 - lazy, see above
 
     moto_dynamodb.install()
     moto_memory.install()
+    moto_speed.install()
     application = DomainDispatcherApplication(create_backend_app)
-    run_simple(LOOPBACK, port, application, threaded=True, request_handler=MotoRequestHandler)
+    moto_speed.serve(ThreadedWSGIServer(LOOPBACK, port, application, MotoRequestHandler))
 
 
 if __name__ == "__main__":

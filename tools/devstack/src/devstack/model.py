@@ -36,8 +36,13 @@ class Model:
     base_url: str
 
     def environment(self, api_key: str) -> dict[str, str]:
-        """What makes the services use it as the provider `openai`."""
-        return {"OPENAI_BASE_URL": self.base_url, "OPENAI_API_KEY": api_key}
+        """What makes the services use it as the provider `openai`, and `/docs` name it in its example."""
+        return {
+            "OPENAI_BASE_URL": self.base_url,
+            "OPENAI_API_KEY": api_key,
+            "DOCS_EXAMPLE_MODEL_ID": self.name,
+            "DOCS_EXAMPLE_PROVIDER": PROVIDER,
+        }
 
 
 class _Listed(BaseModel):

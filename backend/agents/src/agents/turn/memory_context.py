@@ -4,8 +4,8 @@ import asyncio
 import time
 
 from apis.shared.aws.memory import Memory, MemoryRecord, Strategy
-from apis.shared.errors import ErrorDetail
-from apis.shared.result import Result, Success, best_effort
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import Failure, Result, Success, best_effort
 from apis.shared.settings import MemorySettings, settings
 from apis.shared.wiring import once
 
@@ -43,7 +43,7 @@ class MemoryContext:
     async def _discover(self) -> Result[list[Strategy], ErrorDetail]:
         if self._strategies is not None and time.monotonic() - self._known_since < STRATEGIES_TTL_SECONDS:
             return Success(self._strategies)
-        match await self._memory.strategies():
+        match (await self._memory.strategies()).bind(_searchable):
             case Success(strategies):
                 # Several strategies of one kind: the last listed wins.
                 self._strategies = list({strategy.kind: strategy for strategy in strategies}.values())
@@ -66,6 +66,13 @@ class MemoryContext:
             default=list[MemoryRecord](),
         )
         return [record for record in records if record.score is None or record.score >= least]
+
+
+def _searchable(strategies: list[Strategy]) -> Result[list[Strategy], ErrorDetail]:
+    """A search without the id of its strategy would find nothing for as long as the strategies are remembered."""
+    if any(strategy.kind in _SEARCHES and not strategy.strategy_id for strategy in strategies):
+        return Failure(internal_error(None, entity="memory strategy", reason="no id"))
+    return Success(strategies)
 
 
 @once

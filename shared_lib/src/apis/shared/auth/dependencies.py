@@ -5,18 +5,18 @@ from typing import Annotated
 from apis.shared.auth.models import User
 from apis.shared.auth.service import authenticate, authenticate_trusted
 from apis.shared.errors import ErrorDetail
-from apis.shared.http import BearerToken, Depends, dependency, note_user
+from apis.shared.http import BearerDependency, Depends, note_user
 from apis.shared.result import Result
 
 
-@dependency
-async def get_current_user(token: BearerToken) -> Result[User, ErrorDetail]:
+@BearerDependency
+async def get_current_user(token: str | None) -> Result[User, ErrorDetail]:
     """The signed-in user. Every guard builds on this object, so overriding it in a test overrides them all."""
     return (await authenticate(token)).map(_noted)
 
 
-@dependency
-async def get_current_user_trusted(token: BearerToken) -> Result[User, ErrorDetail]:
+@BearerDependency
+async def get_current_user_trusted(token: str | None) -> Result[User, ErrorDetail]:
     """The user as the hosting runtime has verified it: only for the Inference API."""
     return (await authenticate_trusted(token)).map(_noted)
 

@@ -2,16 +2,17 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Annotated
 
-from fastapi import Depends, Security
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 
 from apis.shared.errors import ErrorDetail
 from apis.shared.http.failures import FailureRaised
 from apis.shared.result import Failure, Result, Success
 
-__all__ = ["BearerToken", "Depends", "dependency"]
+__all__ = ["BearerDependency", "Depends", "dependency"]
 
 
 def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Callable[P, Awaitable[T]]:
@@ -19,23 +20,31 @@ def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Ca
 
     @functools.wraps(fn)
     async def resolve(*args: P.args, **kwargs: P.kwargs) -> T:
-        match await fn(*args, **kwargs):
-            case Success(value):
-                return value
-            case Failure(error):
-                raise FailureRaised(error)
+        return _value(await fn(*args, **kwargs))
 
     return resolve
 
 
-_scheme = HTTPBearer(auto_error=False)
+class BearerDependency[T](SecurityBase):
+    """A dependency on what `fn` makes of the request's bearer token: None without one (no header, another scheme,
+    empty). A route that depends on it, directly or not, is guarded, and OpenAPI says so.
+
+    One dependency and not a chain of them: FastAPI takes a good part of a request's time for each.
+    """
+
+    def __init__(self, fn: Callable[[str | None], Awaitable[Result[T, ErrorDetail]]]) -> None:
+        self.model = HTTPBearer()
+        self.scheme_name = "HTTPBearer"
+        self._fn = fn
+
+    async def __call__(self, request: Request) -> T:
+        scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+        return _value(await self._fn(token.strip() or None if scheme.lower() == "bearer" else None))
 
 
-async def _bearer_token(
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_scheme)],
-) -> str | None:
-    return (credentials.credentials.strip() or None) if credentials is not None else None
-
-
-BearerToken = Annotated[str | None, Depends(_bearer_token)]
-"""The raw bearer token; None without one (no header, another scheme, empty)."""
+def _value[T](result: Result[T, ErrorDetail]) -> T:
+    match result:
+        case Success(value):
+            return value
+        case Failure(error):
+            raise FailureRaised(error)

@@ -5,6 +5,8 @@ from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from fastapi.routing import iter_route_contexts
+from starlette._utils import get_route_path
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
@@ -47,7 +49,7 @@ def validation_failure(errors: Sequence[Any]) -> ErrorDetail:
     problems = [
         {
             "field": ".".join(str(part) for part in problem["loc"]) if problem["type"] != "json_invalid" else "body",
-            "message": str(problem["msg"]),
+            "message": _message(problem),
             "type": str(problem["type"]),
         }
         for problem in errors
@@ -61,6 +63,12 @@ def validation_failure(errors: Sequence[Any]) -> ErrorDetail:
         field=fields.pop() if len(fields) == 1 else None,
         metadata={"errors": problems},
     )
+
+
+def _message(problem: Any) -> str:
+    """pydantic's sentence; what a rule of ours says stands there after the name of the exception."""
+    text = str(problem["msg"])
+    return text.removeprefix("Value error, ") if problem["type"] == "value_error" else text
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -82,7 +90,7 @@ async def _on_validation_error(_: Request, raised: Exception) -> JSONResponse:
 _FRAMEWORK_TEXTS = {404: "Not found", 405: "Method not allowed", 400: "The request body could not be read."}
 
 
-async def _on_http_exception(_: Request, raised: Exception) -> JSONResponse:
+async def _on_http_exception(request: Request, raised: Exception) -> JSONResponse:
     assert isinstance(raised, HTTPException)  # noqa: S101 - registered for this class only
     status = raised.status_code
     code = ErrorCode.BAD_REQUEST if status in {400, 405} else http_status_to_error_code(status)
@@ -90,4 +98,19 @@ async def _on_http_exception(_: Request, raised: Exception) -> JSONResponse:
     response = failure_response(error, status=status if status == 405 else None)
     for name, value in (raised.headers or {}).items():
         response.headers[name] = value
+    if status == 405:
+        response.headers["Allow"] = ", ".join(_methods_of_the_path(request)) or "GET, HEAD"
     return response
+
+
+def _methods_of_the_path(request: Request) -> list[str]:
+    """Of all routes: Starlette names those of the first one that has the path."""
+    path = get_route_path(request.scope)
+    return sorted(
+        {
+            method
+            for route in iter_route_contexts(request.app.routes)
+            if (pattern := getattr(route, "path_regex", None)) is not None and pattern.match(path)
+            for method in route.methods or ()
+        }
+    )

@@ -7,8 +7,9 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, internal_error, service_unavailable, status_of
+from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, service_unavailable, status_of
 from apis.shared.http import context
+from apis.shared.http.documentation import BODY_TOO_LARGE
 from apis.shared.http.failures import failure_response
 from apis.shared.lifecycle import Shutdown
 
@@ -45,6 +46,39 @@ class RequestLog:
                 _write(request, request.error, status, scope)
 
 
+class WholeBodies:
+    """For clients of HTTP/1.0, which know no chunks: a response whose length is not known in advance, as an event
+    stream, is held back until it is complete. A proxy that is to pass streams on has to speak HTTP/1.1 to the service.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["http_version"] != "1.0":
+            await self._app(scope, receive, send)
+            return
+        held: Message | None = None
+        body = bytearray()
+
+        async def send_whole(message: Message) -> None:
+            nonlocal held
+            if message["type"] == "http.response.start" and "content-length" not in Headers(raw=message["headers"]):
+                held = message
+                return
+            if held is None:
+                await send(message)
+                return
+            body.extend(message.get("body", b""))
+            if not message.get("more_body", False):
+                if held["status"] not in {204, 304}:
+                    MutableHeaders(scope=held)["Content-Length"] = str(len(body))
+                await send(held)
+                await send({"type": "http.response.body", "body": bytes(body), "more_body": False})
+
+        await self._app(scope, receive, send_whole)
+
+
 class ErrorBoundary:
     """Innermost: no exception leaves it, so that every answer passes the CORS headers on its way out.
 
@@ -62,7 +96,7 @@ class ErrorBoundary:
             return
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdigit() and int(announced) > self._max_body_bytes:
-            await failure_response(_TOO_LARGE)(scope, receive, send)
+            await failure_response(BODY_TOO_LARGE)(scope, receive, send)
             return
         started = False
         received = 0
@@ -105,9 +139,6 @@ class ErrorBoundary:
 
 class _BodyTooLarge(Exception):  # noqa: N818 - FastAPI answers 400 for whatever interrupts reading the body
     pass
-
-
-_TOO_LARGE = bad_request("The request body is too large.")
 
 
 def _write(request: context.RequestContext, error: ErrorDetail, status: int, scope: Scope) -> None:

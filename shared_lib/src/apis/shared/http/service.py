@@ -5,21 +5,26 @@ import logging
 import logging.config
 import signal
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from types import FrameType
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
 from apis.shared.http.context import RequestIds
+from apis.shared.http.docs import add_docs
+from apis.shared.http.documentation import ERRORS_EXPLAINED, complete
 from apis.shared.http.failures import install_handlers
 from apis.shared.http.log_format import BoundedJson
-from apis.shared.http.middleware import ErrorBoundary, RequestLog
+from apis.shared.http.middleware import ErrorBoundary, RequestLog, WholeBodies
+from apis.shared.http.open_routes import OPEN_ROUTES, Route
+from apis.shared.http.router import AdminRoute, ResultRouter, is_admin_path, is_guarded
 from apis.shared.lifecycle import background, close_all, shutdown
-from apis.shared.settings import WebSettings, settings
+from apis.shared.settings import InstitutionSettings, WebSettings, settings
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
 DRAIN_SECONDS = 1.0
@@ -31,16 +36,18 @@ def create_service(
     description: str,
     version: str,
     tags: Sequence[dict[str, Any]],
-    routers: Sequence[APIRouter],
+    routers: Sequence[ResultRouter],
     origins: Sequence[str],
     max_body_bytes: int,
     compress: bool = False,
     on_start: Callable[[], None] | None = None,
+    open_routes: Collection[Route] = OPEN_ROUTES,
 ) -> FastAPI:
     """A FastAPI application with the behaviour that both services have in common.
 
     `origins` are the allowed web origins; `compress` gzips bodies over 1000 bytes, never event streams; `on_start`
-    runs before the first request.
+    runs before the first request. A route without a guard that is not one of `open_routes`, or one under `/admin` that
+    does not stand on an `AdminRouter`, ends the start with a ValueError.
     """
     configure_logging(settings(WebSettings).log_level)
 
@@ -54,9 +61,21 @@ def create_service(
         await background.drain(DRAIN_SECONDS)
         await close_all()
 
-    app = FastAPI(title=title, description=description, version=version, openapi_tags=list(tags), lifespan=lifespan)
+    app = _Service(
+        title=title,
+        description=description + ERRORS_EXPLAINED,
+        version=version,
+        openapi_tags=list(tags),
+        servers=[{"url": "/", "description": "This service."}],
+        contact={"name": settings(InstitutionSettings).institution_name},
+        license_info={"name": "MIT", "identifier": "MIT"},
+        openapi_url=None,
+        lifespan=lifespan,
+    )
     for router in routers:
+        _refuse_unguarded(router, open_routes)
         app.include_router(router)
+    add_docs(app)
     install_handlers(app)
     app.add_middleware(ErrorBoundary, max_body_bytes=max_body_bytes, shutdown=shutdown)
     if compress:
@@ -70,8 +89,31 @@ def create_service(
             allow_headers=["*"],
             expose_headers=EXPOSED_HEADERS,
         )
+    app.add_middleware(WholeBodies)
     app.add_middleware(RequestLog)
     return app
+
+
+class _Service(FastAPI):
+    def openapi(self) -> dict[str, Any]:
+        if self.openapi_schema is None:
+            complete(super().openapi())
+        return super().openapi()
+
+
+def _refuse_unguarded(router: ResultRouter, open_routes: Collection[Route]) -> None:
+    for route in router.routes:
+        if not isinstance(route, APIRoute):
+            msg = f"{route} is no route of a ResultRouter"
+            raise TypeError(msg)
+        for method in route.methods or ():
+            name = f"{method} {route.path}"
+            if not is_guarded(route) and (method, route.path) not in open_routes:
+                msg = f"{name} has no guard and is not on the list of open routes"
+                raise ValueError(msg)
+            if is_admin_path(route.path) and not isinstance(route, AdminRoute):
+                msg = f"{name} does not stand on an AdminRouter"
+                raise ValueError(msg)
 
 
 def configure_logging(level: str) -> None:

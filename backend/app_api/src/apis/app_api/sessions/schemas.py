@@ -2,41 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import (
-    AfterValidator,
-    AllowInfNan,
-    BaseModel,
-    ConfigDict,
-    Field,
-    GetJsonSchemaHandler,
-    SerializerFunctionWrapHandler,
-    model_serializer,
-)
+from pydantic import AfterValidator, AllowInfNan, ConfigDict, Field
 from pydantic.alias_generators import to_camel
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
 
-from apis.shared.sessions.models import SessionPatch, SessionPreferences, SessionRecord, SessionStatus
+from apis.shared.http import Wire, WireWithoutNulls
+from apis.shared.sessions.models import SessionPage, SessionPatch, SessionStatus
 
 _PREFERENCES = ("last_model", "selected_prompt_id", "custom_prompt_text", "assistant_id")
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, protected_namespaces=())
-
-
-class _WithoutNulls(_Wire):
-    """Members that are null are left out; what is free-form keeps its nulls."""
-
-    @model_serializer(mode="wrap")
-    def _without_nulls(self, serialize: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {name: value for name, value in serialize(self).items() if value is not None}
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """The members as they are declared: the serializer above only leaves some of them out."""
-        declared: Any = {name: value for name, value in schema.items() if name != "serialization"}
-        return handler(declared)
+_MOMENT = "UTC, ISO 8601 with microseconds."
 
 
 def _storable(value: float | None) -> float | None:
@@ -47,79 +22,74 @@ def _storable(value: float | None) -> float | None:
     return value
 
 
-class SessionPreferencesResponse(_WithoutNulls):
+class SessionPreferencesResponse(WireWithoutNulls):
+    """What the last turn used. Further members that a client has stored are sent as they are."""
+
     model_config = ConfigDict(extra="allow")
 
-    last_model: str | None = None
-    last_temperature: float | None = None
-    enabled_tools: list[str] | None = None
-    selected_prompt_id: str | None = None
-    custom_prompt_text: str | None = None
-    assistant_id: str | None = None
-    system_prompt_hash: str | None = None
-
-    @classmethod
-    def of(cls, preferences: SessionPreferences) -> Self:
-        return cls.model_validate(preferences.model_dump(by_alias=True))
+    last_model: Annotated[str | None, Field(description="Id of the model.")] = None
+    last_temperature: Annotated[float | None, Field(description="0 is a value.")] = None
+    enabled_tools: Annotated[list[str] | None, Field(description="Ids of the tools that the turn could use.")] = None
+    selected_prompt_id: Annotated[str | None, Field(description="Id of the chosen system prompt.")] = None
+    custom_prompt_text: Annotated[str | None, Field(description="A system prompt of the user's own.")] = None
+    assistant_id: Annotated[str | None, Field(description="The assistant that the session is bound to.")] = None
+    system_prompt_hash: Annotated[
+        str | None, Field(description="Tells whether two turns had the same system prompt.")
+    ] = None
 
 
-class SessionMetadataResponse(_WithoutNulls):
+class SessionMetadataResponse(WireWithoutNulls):
     """One session."""
 
-    session_id: str
-    title: str
-    status: SessionStatus
-    created_at: str
-    last_message_at: str
+    session_id: Annotated[str, Field(description="The id that the client gave the session.")]
+    title: Annotated[str, Field(description="May be empty.")]
+    status: Annotated[SessionStatus, Field(description="`archived` is the client's own mark.")]
+    created_at: Annotated[str, Field(description=_MOMENT)]
+    last_message_at: Annotated[str, Field(description=f"{_MOMENT} The list is sorted by it.")]
     message_count: Annotated[int, Field(description="Completed turns, not messages.")]
-    starred: bool | None = False
-    tags: list[str] | None = None
-    preferences: SessionPreferencesResponse | None = None
-    deleted: bool | None = False
-    deleted_at: str | None = None
+    starred: Annotated[bool | None, Field(description="Whether the user has marked it.")] = False
+    tags: Annotated[list[str] | None, Field(description="The user's own words for it.")] = None
+    preferences: Annotated[SessionPreferencesResponse | None, Field(description="Absent before the first turn.")] = None
+    deleted: Annotated[bool | None, Field(description="A deleted session cannot be used any more.")] = False
+    deleted_at: Annotated[str | None, Field(description=_MOMENT)] = None
+
+
+class SessionsListResponse(Wire):
+    """One page of sessions."""
+
+    sessions: Annotated[list[SessionMetadataResponse], Field(description="The one with the latest message first.")]
+    next_token: Annotated[str | None, Field(description="For the next page; null on the last one.")] = None
 
     @classmethod
-    def of(cls, record: SessionRecord) -> Self:
-        return cls(
-            session_id=record.session_id,
-            title=record.title,
-            status=record.status,
-            created_at=record.created_at,
-            last_message_at=record.last_message_at,
-            message_count=record.message_count,
-            starred=record.starred,
-            tags=record.tags,
-            preferences=SessionPreferencesResponse.of(record.preferences) if record.preferences is not None else None,
-            deleted=record.deleted,
-            deleted_at=record.deleted_at,
-        )
+    def of_page(cls, page: SessionPage) -> Self:
+        return cls(sessions=[SessionMetadataResponse.of(record) for record in page.records], next_token=page.next_token)
 
 
-class SessionsListResponse(_Wire):
-    """`nextToken` is null on the last page."""
-
-    sessions: list[SessionMetadataResponse]
-    next_token: str | None = None
-
-
-class UpdateSessionMetadataRequest(_Wire):
+class UpdateSessionMetadataRequest(Wire):
     """Null and absent members change nothing."""
 
     model_config = ConfigDict(
         json_schema_extra={"examples": [{"title": "Trip to Rome", "starred": True, "tags": ["travel"]}]}
     )
 
-    title: str | None = None
-    status: SessionStatus | None = None
-    starred: bool | None = None
-    tags: list[str] | None = None
-    last_model: str | None = None
-    last_temperature: Annotated[float | None, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)] = None
-    enabled_tools: list[str] | None = None
-    selected_prompt_id: str | None = None
-    custom_prompt_text: str | None = None
+    title: Annotated[str | None, Field(description="An empty text changes nothing.")] = None
+    status: Annotated[
+        SessionStatus | None, Field(description="A mark of the client; `deleted` does not delete the session.")
+    ] = None
+    starred: Annotated[bool | None, Field(description="Whether the user has marked the session.")] = None
+    tags: Annotated[list[str] | None, Field(description="Replaces the whole list; an empty one clears it.")] = None
+    last_model: Annotated[str | None, Field(description="Id of the model that is chosen next time.")] = None
+    last_temperature: Annotated[
+        float | None,
+        Field(description="0 is a value."),
+        AllowInfNan(allow_inf_nan=False),
+        AfterValidator(_storable),
+    ] = None
+    enabled_tools: Annotated[list[str] | None, Field(description="Ids of tools; an empty list changes nothing.")] = None
+    selected_prompt_id: Annotated[str | None, Field(description="Id of the chosen system prompt.")] = None
+    custom_prompt_text: Annotated[str | None, Field(description="A system prompt of the user's own.")] = None
     system_prompt_hash: Annotated[str | None, Field(description="Accepted and ignored.")] = None
-    assistant_id: str | None = None
+    assistant_id: Annotated[str | None, Field(description="The assistant that the session is bound to.")] = None
 
     def to_patch(self) -> SessionPatch:
         """Empty texts and an empty `enabledTools` change nothing; false, zero and empty `tags` do."""
@@ -138,58 +108,79 @@ class UpdateSessionMetadataRequest(_Wire):
         )
 
 
-class BulkDeleteSessionsRequest(_Wire):
+class BulkDeleteSessionsRequest(Wire):
+    """Which sessions to delete."""
+
     model_config = ConfigDict(json_schema_extra={"examples": [{"sessionIds": ["s1", "s2"]}]})
 
-    session_ids: Annotated[list[str], Field(min_length=1, max_length=20)]
+    session_ids: Annotated[
+        list[str],
+        Field(min_length=1, max_length=20, description="An id that is given twice is deleted once and answered twice."),
+    ]
 
 
-class BulkDeleteSessionResult(_Wire):
-    session_id: str
-    success: bool
-    error: str | None = None
+class BulkDeleteSessionResult(Wire):
+    """What became of one id."""
+
+    session_id: Annotated[str, Field(description="The id as it was given.")]
+    success: Annotated[bool, Field(description="Whether the session is deleted now.")]
+    error: Annotated[str | None, Field(description="A sentence for the user; null on success.")] = None
 
 
-class BulkDeleteSessionsResponse(_Wire):
-    """`results` has one entry per id of the request, in its order."""
+class BulkDeleteSessionsResponse(Wire):
+    """What became of each id."""
 
-    deleted_count: int
-    failed_count: int
-    results: list[BulkDeleteSessionResult]
-
-
-class Citation(_Wire):
-    assistant_id: str
-    document_id: str
-    file_name: str
-    text: str
+    deleted_count: Annotated[int, Field(description="How many results are a success.")]
+    failed_count: Annotated[int, Field(description="How many are not.")]
+    results: Annotated[
+        list[BulkDeleteSessionResult], Field(description="One entry per id of the request, in its order.")
+    ]
 
 
-class MessageContent(_WithoutNulls):
+class Citation(Wire):
+    """A passage that an assistant's answer rests on."""
+
+    assistant_id: Annotated[str, Field(description="The assistant whose documents were searched.")]
+    document_id: Annotated[str, Field(description="Empty in old records.")]
+    file_name: Annotated[str, Field(description="Name of the document.")]
+    text: Annotated[str, Field(description="The passage, shortened.")]
+
+
+class MessageContent(WireWithoutNulls):
     """One content block; `type` names the member that holds it."""
 
-    type: str
-    text: str | None = None
-    tool_use: dict[str, Any] | None = None
-    tool_result: dict[str, Any] | None = None
-    image: dict[str, Any] | None = None
-    document: dict[str, Any] | None = None
-    reasoning_content: dict[str, Any] | None = None
+    type: Annotated[str, Field(description="`text`, `toolUse`, `toolResult`, `image`, `document`, `reasoningContent`.")]
+    text: Annotated[str | None, Field(description="Markdown.")] = None
+    tool_use: Annotated[dict[str, Any] | None, Field(description="`toolUseId`, `name` and `input`.")] = None
+    tool_result: Annotated[
+        dict[str, Any] | None, Field(description="`toolUseId`, `status` and `content`: what the tool answered.")
+    ] = None
+    image: Annotated[dict[str, Any] | None, Field(description="`format` and `data` in base64.")] = None
+    document: Annotated[dict[str, Any] | None, Field(description="`format`, `name` and `data` in base64.")] = None
+    reasoning_content: Annotated[
+        dict[str, Any] | None, Field(description="`reasoningText` with `text`, or `redactedContent` in base64.")
+    ] = None
 
 
-class MessageResponse(_WithoutNulls):
+class MessageResponse(WireWithoutNulls):
+    """One message of a conversation."""
+
     id: Annotated[str, Field(description="`msg-{sessionId}-{index}`, counted from 0 over the whole conversation.")]
-    role: Literal["user", "assistant", "system"]
-    content: list[MessageContent]
-    created_at: str
+    role: Annotated[
+        Literal["user", "assistant", "system"], Field(description="Results of tools stand in messages of the user.")
+    ]
+    content: Annotated[list[MessageContent], Field(description="In the order in which it was said.")]
+    created_at: Annotated[str, Field(description=f"{_MOMENT} Empty when it is not known.")]
     metadata: Annotated[
         dict[str, Any] | None, Field(description="Latency, token usage, model and cost of an assistant message.")
     ] = None
-    citations: list[Citation] | None = None
+    citations: Annotated[
+        list[Citation] | None, Field(description="What an assistant's answer rests on; absent without any.")
+    ] = None
 
 
-class MessagesListResponse(_WithoutNulls):
-    """`nextToken` is absent on the last page."""
+class MessagesListResponse(WireWithoutNulls):
+    """One page of messages."""
 
-    messages: list[MessageResponse]
-    next_token: str | None = None
+    messages: Annotated[list[MessageResponse], Field(description="Oldest first.")]
+    next_token: Annotated[str | None, Field(description="For the next page; absent on the last one.")] = None

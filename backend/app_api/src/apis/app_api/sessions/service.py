@@ -1,4 +1,5 @@
-"""Listing, reading, changing and deleting sessions, and reading their messages."""
+"""What only this API does with sessions: deleting them with all that belongs to them, and reading messages with their
+costs."""
 
 import asyncio
 import logging
@@ -8,9 +9,6 @@ from apis.app_api.sessions.schemas import (
     BulkDeleteSessionResult,
     BulkDeleteSessionsResponse,
     MessagesListResponse,
-    SessionMetadataResponse,
-    SessionsListResponse,
-    UpdateSessionMetadataRequest,
 )
 from apis.app_api.sessions.transcript import message_response
 from apis.shared.errors import ErrorCode, ErrorDetail
@@ -32,25 +30,6 @@ class SessionsApi:
     def __init__(self, sessions: SessionService, files: FileRepository) -> None:
         self._sessions = sessions
         self._files = files
-
-    async def list_sessions(
-        self, user_id: str, limit: int | None, token: str | None
-    ) -> Result[SessionsListResponse, ErrorDetail]:
-        page = await self._sessions.list_sessions(user_id, limit=limit, token=token)
-        return page.map(
-            lambda found: SessionsListResponse(
-                sessions=[SessionMetadataResponse.of(record) for record in found.records], next_token=found.next_token
-            )
-        )
-
-    async def get_metadata(self, user_id: str, session_id: str) -> Result[SessionMetadataResponse, ErrorDetail]:
-        return (await self._sessions.get_session(user_id, session_id)).map(SessionMetadataResponse.of)
-
-    async def update_metadata(
-        self, user_id: str, session_id: str, body: UpdateSessionMetadataRequest
-    ) -> Result[SessionMetadataResponse, ErrorDetail]:
-        record = await self._sessions.update_session(user_id, session_id, body.to_patch())
-        return record.map(SessionMetadataResponse.of)
 
     async def delete(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
         """Deleting again succeeds, and cleans up again."""

@@ -36,9 +36,7 @@ def message_response(
             role=stored.message["role"],
             content=content,
             created_at=stored.created_at,
-            metadata=_without_nulls({name: value for name, value in body.items() if name != "citations"})
-            if is_costed
-            else None,
+            metadata=_metadata(body) if is_costed else None,
             citations=citations or None,
         )
     )
@@ -95,10 +93,9 @@ def _json(value: Any) -> Any:
             return value
 
 
-def _without_nulls(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
-    return value
+def _metadata(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Members without a value are left out; those that are maps are sent as they are."""
+    return {name: value for name, value in body.items() if name != "citations" and value is not None}
 
 
 def _citations(stored: Any) -> Result[list[Citation], ErrorDetail]:

@@ -1,41 +1,40 @@
+from apis.inference_api.chat.examples import STREAM
 from apis.inference_api.chat.schemas import InvocationRequest
 from apis.inference_api.chat.service import open_turn
 from apis.shared.auth import TrustedUser
-from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail, conflict, forbidden, validation_error
 from apis.shared.http import GUARDED, EventStream, ResultRouter
 from apis.shared.result import Result
+from apis.shared.sessions.metadata import session_not_found
 
 router = ResultRouter(tags=["Chat"], errors=(*GUARDED, ErrorCode.INTERNAL_ERROR))
-
-STREAM_EXAMPLE = """event: message_start
-data: {"role": "assistant"}
-
-event: content_block_delta
-data: {"contentBlockIndex": 0, "type": "text", "text": "Hello"}
-
-event: content_block_stop
-data: {"contentBlockIndex": 0}
-
-event: message_stop
-data: {"stopReason": "end_turn"}
-
-event: metadata
-data: {"usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}, "metrics": {"latencyMs": 420}}
-
-event: done
-data: {}
-
-"""
 
 
 @router.post(
     "/invocations",
     summary="Send a message and stream the answer",
-    errors=(ErrorCode.NOT_FOUND, ErrorCode.CONFLICT, ErrorCode.BAD_REQUEST, ErrorCode.SERVICE_UNAVAILABLE),
+    errors=(
+        session_not_found("2f6c1c1e-5b0e-4a54-9f0a"),
+        conflict("This conversation is still answering an earlier message. Please wait until it has finished."),
+        forbidden("You do not have access to this model. Please choose another one."),
+        validation_error("The message must not be empty.", field="body.message"),
+        ErrorCode.SERVICE_UNAVAILABLE,
+    ),
     responses={
         200: {
-            "description": "The answer as server-sent events. A failure after this point arrives as `stream_error`.",
-            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": STREAM_EXAMPLE}},
+            "description": "The answer as server-sent events, from `message_start` to `done`. A failure after this "
+            "point arrives as `stream_error`.",
+            "headers": {
+                "X-Session-ID": {
+                    "description": "The session that the message belongs to.",
+                    "schema": {"type": "string"},
+                },
+                "X-Error-Code": {
+                    "description": "The code of a failure before the first event. Absent otherwise.",
+                    "schema": {"type": "string"},
+                },
+            },
+            "content": {"text/event-stream": {"example": STREAM}},
         }
     },
 )

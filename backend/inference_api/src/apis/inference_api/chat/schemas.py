@@ -1,14 +1,20 @@
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AllowInfNan, BaseModel, ConfigDict, Field
+
+from apis.inference_api.chat import examples
 
 
 class FileContent(BaseModel):
     """A file sent with the message."""
 
-    filename: str
-    content_type: str
+    filename: Annotated[str, Field(description="Its ending says what kind of file it is.")]
+    content_type: Annotated[str, Field(description="The MIME type.")]
     bytes: Annotated[str, Field(description="Standard base64.")]
+
+
+def _with_example(schema: dict[str, Any]) -> None:
+    schema["examples"] = [examples.request()]
 
 
 class InvocationRequest(BaseModel):
@@ -17,16 +23,7 @@ class InvocationRequest(BaseModel):
     model_config = ConfigDict(
         extra="ignore",
         protected_namespaces=(),
-        json_schema_extra={
-            "examples": [
-                {
-                    "session_id": "2f6c1c1e-5b0e-4a54-9f0a-0d6f8f2b7c11",
-                    "message": "Explain photosynthesis in two sentences.",
-                    "model_id": None,
-                    "enabled_tools": ["calculator"],
-                }
-            ]
-        },
+        json_schema_extra=_with_example,
     )
 
     session_id: Annotated[
@@ -38,8 +35,8 @@ class InvocationRequest(BaseModel):
     system_prompt: Annotated[str | None, Field(description="Used as it is; null: the default prompt.")] = None
     caching_enabled: Annotated[bool | None, Field(description="Null: as the managed model says.")] = None
     enabled_tools: Annotated[list[str] | None, Field(description="Null or empty: no tools.")] = None
-    files: list[FileContent] | None = None
+    files: Annotated[list[FileContent] | None, Field(description="Sent with the message, at most 20.")] = None
     file_upload_ids: Annotated[list[str] | None, Field(description="At most 5 uploaded files.")] = None
     provider: Annotated[str | None, Field(description="bedrock, openai or gemini; null: by the model id.")] = None
     max_tokens: Annotated[int | None, Field(description="Limit of the answer; values below 1 count as absent.")] = None
-    assistant_id: str | None = None
+    assistant_id: Annotated[str | None, Field(description="The assistant that answers; only for a new session.")] = None

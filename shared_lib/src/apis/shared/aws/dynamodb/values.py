@@ -5,7 +5,6 @@ even `NaN`), so this one stays: what is stored is always the plain decimal.
 """
 
 import binascii
-import math
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any
@@ -59,11 +58,10 @@ def encode(value: Value) -> Wire:  # noqa: PLR0911 - one type, one return
 
 
 def _digits(value: Number) -> str:
-    if isinstance(value, int):
-        return str(int(value))
-    if not math.isfinite(value):
+    number = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not number.is_finite():
         raise NotStorable
-    return format(Decimal(repr(value)) if isinstance(value, float) else value, "f")
+    return format(number, "f")
 
 
 def _base64(value: bytes) -> str:
@@ -90,8 +88,7 @@ def decode(wire: Mapping[str, Any]) -> Value:
 
 
 def _number(text: str) -> int | Decimal:
-    digits = text.removeprefix("-")
-    return int(text) if digits.isdigit() else Decimal(text)
+    return int(text) if text.isdigit() or text.removeprefix("-").isdigit() else Decimal(text)
 
 
 def _decode_map(value: Mapping[str, Any]) -> Value:

@@ -1,0 +1,81 @@
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.faults.scenario import MESSAGE, Case, Message, Scenario
+from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
+from tests.support import stored
+from tests.support.fault_proxy import FaultKind
+from tests.support.platform import Platform
+from tests.support.stored import Thing
+
+
+def a_priced_model(_: Platform, case: Case) -> Iterator[Thing]:
+    prices: dict[str, Any] = {"inputPricePerMillionTokens": 3, "outputPricePerMillionTokens": 15}
+    yield stored.managed_model(case.model_id, availableToRoles=[case.role], **prices)
+
+
+def a_model_and_all_tools(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from a_priced_model(platform, case)
+    yield from stored.role(f"role_{case.marker}", case.role, enabled=True, **stored.granting("*"))
+
+
+def a_conversation_of_a_known_user(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from a_conversation_with_costs(platform, case)
+    yield from stored.known_usage(case.user_id, case.model_id, datetime.now(UTC))
+
+
+async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
+    """Roles alternate, the session is free, and the next turn is stored and billed at its place."""
+    if not unstored:
+        _assert_alternating(await platform.messages(case.session_id, user=case.user))
+    turn = await platform.chat(case.session_id, "and now?", user=case.user, model_id=case.model_id, provider="openai")
+    assert turn.failure is None, f"the next turn failed: {turn.failure}"
+    messages = await platform.messages(case.session_id, user=case.user)
+    if not unstored:
+        _assert_alternating(messages)
+    assert [message["content"][0]["text"] for message in messages[-2:]] == ["and now?", "Hello world."]
+    assert messages[-1]["metadata"]["tokenUsage"]["inputTokens"] == 10
+    billed = [message["role"] for message in messages if "metadata" in message]
+    assert set(billed) == {"assistant"}, "a cost record is joined to a user message"
+    assert (await platform.session(case.session_id, user=case.user))["messageCount"] >= 1
+
+
+def _assert_alternating(messages: list[dict[str, Any]]) -> None:
+    roles = [message["role"] for message in messages]
+    assert all(first != second for first, second in itertools.pairwise(roles)), f"roles do not alternate: {roles}"
+    assert not roles or roles[0] == "user", f"roles do not alternate: {roles}"
+
+
+READ_AGAIN = {
+    (f"dynamodb.GetItem {stored.SESSIONS}", FaultKind.CORRUPT_ITEM): (
+        "The move of a session is conditional on all that was read: it is lost, and reads again."
+    ),
+}
+
+
+def turn(name: str, text: str, **options: Any) -> Scenario:
+    """A chat turn: it cannot be repeated, the conversation goes on instead."""
+    members = options.pop("members", {})
+    return Scenario(name, Message(text, members), verify=goes_on, repeats=False, **options)
+
+
+SCENARIOS = [
+    turn("first turn", MESSAGE, arrange=a_priced_model),
+    turn("second turn", MESSAGE, arrange=a_conversation_of_a_known_user, harmless=READ_AGAIN),
+    turn(
+        "turn with a tool",
+        f"[tool] {MESSAGE}",
+        arrange=a_model_and_all_tools,
+        members={"enabled_tools": ["calculator"]},
+    ),
+    turn(
+        "turn of a failing model",
+        f"[status 401] {MESSAGE}",
+        arrange=a_session,
+        own_error="model_error",
+        harmless=READ_AGAIN,
+    ),
+    turn("turn that fails midway", f"[reset later] {MESSAGE}", own_error="service_unavailable"),
+]

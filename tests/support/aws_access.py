@@ -1,0 +1,143 @@
+"""What is stored in AWS, seen and changed past the services and past the fault proxy."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+import boto3.session
+from boto3.dynamodb.types import Binary, TypeDeserializer, TypeSerializer
+from botocore.config import Config
+
+from devstack.environment import DUMMY_CREDENTIALS, REGION
+from tests.support import stored
+from tests.support.stored import Item, Row, StoredMessage, StoredObject, Thing
+
+_making = threading.Lock()
+
+
+@dataclass
+class AwsAccess:
+    """The resources that `variables` name, on the endpoint itself. May be used from several threads."""
+
+    endpoint: str
+    variables: Mapping[str, str]
+    _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def boto(self, service: str) -> Any:
+        """Making a client takes a tenth of a second, so each is made once."""
+        with _making:
+            if service not in self._clients:
+                self._clients[service] = boto3.session.Session().client(
+                    service,
+                    endpoint_url=self.endpoint,
+                    region_name=REGION,
+                    aws_access_key_id=DUMMY_CREDENTIALS["AWS_ACCESS_KEY_ID"],
+                    aws_secret_access_key=DUMMY_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+                    config=Config(proxies={}, max_pool_connections=32),
+                )
+            return self._clients[service]
+
+    def store(self, *things: Thing) -> None:
+        for thing in things:
+            match thing:
+                case Row(table, item):
+                    self.put(table, item)
+                case StoredMessage():
+                    self.create_event(thing.user_id, thing.session_id, thing.at, stored.payload(thing))
+                case StoredObject(bucket, key, content):
+                    name = self.variables.get(bucket, bucket)
+                    self.boto("s3").put_object(Bucket=name, Key=key, Body=content)
+
+    def put(self, table: str, item: Mapping[str, Any]) -> None:
+        self.boto("dynamodb").put_item(TableName=self.variables[table], Item=to_wire(item))
+
+    def item(self, table: str, key: str, sort_key: str) -> Item:
+        """Empty when there is none."""
+        found = self.boto("dynamodb").get_item(
+            TableName=self.variables[table], Key={"PK": {"S": key}, "SK": {"S": sort_key}}
+        )
+        return from_wire(found.get("Item", {}))
+
+    def items(self, table: str, key: str) -> list[Item]:
+        """All items of a partition, in the order of their sort keys."""
+        pages = (
+            self.boto("dynamodb")
+            .get_paginator("query")
+            .paginate(
+                TableName=self.variables[table],
+                KeyConditionExpression="PK = :key",
+                ExpressionAttributeValues={":key": {"S": key}},
+            )
+        )
+        return [from_wire(item) for page in pages for item in page["Items"]]
+
+    def of_session(self, user_id: str, session_id: str, prefix: str = "S#") -> list[Item]:
+        """The session's records, or with the prefix `C#` its cost records."""
+        items = self.items(stored.SESSIONS, f"USER#{user_id}")
+        return [item for item in items if item.get("sessionId") == session_id and str(item["SK"]).startswith(prefix)]
+
+    def clear(self, *tables: str) -> None:
+        dynamodb = self.boto("dynamodb")
+        for name in (self.variables[table] for table in tables):
+            for page in dynamodb.get_paginator("scan").paginate(TableName=name):
+                for item in page["Items"]:
+                    dynamodb.delete_item(TableName=name, Key={"PK": item["PK"], "SK": item["SK"]})
+
+    def create_event(self, actor_id: str, session_id: str, at: Any, payload: Mapping[str, Any]) -> None:
+        self.boto("bedrock-agentcore").create_event(
+            memoryId=self.variables[stored.MEMORY],
+            actorId=actor_id,
+            sessionId=session_id,
+            eventTimestamp=at,
+            payload=[payload],
+        )
+
+    def events(self, actor_id: str, session_id: str) -> list[dict[str, Any]]:
+        """As the service lists them: the newest first."""
+        listed = self.boto("bedrock-agentcore").list_events(
+            memoryId=self.variables[stored.MEMORY], actorId=actor_id, sessionId=session_id, includePayloads=True
+        )
+        return list(listed["events"])
+
+
+_to_wire, _from_wire = TypeSerializer(), TypeDeserializer()
+
+
+def to_wire(item: Mapping[str, Any]) -> dict[str, Any]:
+    """As boto3's client takes it; a float is the exact decimal of its shortest text."""
+    return {name: _to_wire.serialize(_exact(value)) for name, value in item.items()}
+
+
+def from_wire(item: Mapping[str, Any]) -> Item:
+    """Whole numbers are int, others Decimal."""
+    return {name: _plain(_from_wire.deserialize(value)) for name, value in item.items()}
+
+
+def _exact(value: Any) -> Any:
+    match value:
+        case float():
+            return Decimal(repr(value))
+        case Mapping():
+            return {name: _exact(member) for name, member in value.items()}
+        case list() | tuple():
+            return [_exact(member) for member in value]
+        case _:
+            return value
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Decimal():
+            text = str(value)
+            return int(text) if text.removeprefix("-").isdigit() else value
+        case Binary():
+            held: bytes = value.value  # type: ignore[attr-defined]  # the stubs do not know it
+            return held
+        case Mapping():
+            return {name: _plain(member) for name, member in value.items()}
+        case list():
+            return [_plain(member) for member in value]
+        case _:
+            return value
