@@ -323,7 +323,8 @@ async def test_an_id_that_is_given_twice_is_deleted_once_and_answered_twice(
         answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
     deleted = {"sessionId": session_id, "success": True, "error": None}
     assert answer.json() == {"deletedCount": 2, "failedCount": 0, "results": [deleted, deleted]}
-    own = [call.target.operation for call in recording.calls if call.target.table == tables.variables[stored.SESSIONS]]
+    table = tables.variables[stored.SESSIONS]
+    own = [call.target.operation for call in recording.calls if call.target.table == table]
     assert own == ["Query", "GetItem", "TransactWriteItems"]
 
 

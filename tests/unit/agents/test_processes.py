@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from agents.tools import processes
-from agents.tools.calculator import calculator, calculators
+from agents.tools.calculator import calculations, calculator
 from agents.tools.processes import Limits, ToolProcesses, on_behalf_of
 from agents.tools.registry import LOCAL_TOOLS, load_tools
 from apis.shared.result import Failure, Result, Success
@@ -88,7 +88,7 @@ async def test_no_file_of_the_working_folder_is_run(tmp_path: Path, monkeypatch:
     (tmp_path / "sympy.py").write_text("raise SystemExit")
     (tmp_path / "agents").mkdir()
     monkeypatch.chdir(tmp_path)
-    calculators().close()
+    calculations.close()
     assert (await calculator("1 + 1"))["status"] == "success"
 
 

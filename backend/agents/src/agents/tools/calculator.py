@@ -7,7 +7,8 @@ from agents.tools.processes import ToolProcesses
 from agents.tools.results import Envelope, error_text, text_result
 from apis.shared.errors import ErrorDetail, bad_request
 from apis.shared.result import Failure, Result, Success, fold
-from apis.shared.wiring import once
+
+calculations = ToolProcesses("-m", "agents.tools.calculation")
 
 _TEXTS = {
     processes.BUSY.message: "The calculator is busy. Try again in a moment.",
@@ -52,17 +53,12 @@ async def calculator(
         "point": point,
         "order": order,
     }
-    answer = await calculators().ask(json.dumps(task))
+    answer = await calculations.ask(json.dumps(task))
     return fold(
         answer.bind(_value),
         success=lambda value: text_result(f"Result: {value}"),
         failure=lambda error: error_text(_TEXTS.get(error.message, error.message)),
     )
-
-
-@once
-def calculators() -> ToolProcesses:
-    return ToolProcesses("-m", "agents.tools.calculation")
 
 
 def _value(line: str) -> Result[str, ErrorDetail]:
