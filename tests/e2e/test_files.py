@@ -74,7 +74,7 @@ async def test_a_file_that_is_not_there_fails_in_the_stream(
 
 async def test_more_than_five_uploads(tables: Platform, model: ModelServer, session_id: str) -> None:
     turn = await tables.chat(session_id, "look", file_upload_ids=[f"u{number}" for number in range(6)])
-    assert (turn.status, turn.error["code"]) == (200, "bad_request")
+    assert (turn.status, turn.body["code"], turn.body["field"]) == (422, "validation_error", "body.file_upload_ids")
     assert model.calls == []
 
 

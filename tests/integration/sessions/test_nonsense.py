@@ -40,8 +40,8 @@ async def test_bodies(ada: httpx.AsyncClient, body: bytes) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {"title": "x" * 500_000},
-        {"tags": ["x" * 100] * 6_000},
+        {"title": "x" * 10_000, "customPromptText": "x" * 500_000},
+        {"tags": ["x" * 1_000] * 1_000},
         {"title": "\u0000\u202e\U0001f600"},
         {"unknown": {"deeply": [1, 2, {"x": None}]}},
         {"title": None, "status": None},

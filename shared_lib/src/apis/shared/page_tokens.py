@@ -13,7 +13,12 @@ from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, ra
 _LONGEST_SORT_KEY = 1024  # bytes; the service refuses a longer one
 _LONGEST_INDEX = 18  # digits; no conversation is longer
 _BAD_TOKEN = bad_request("The next_token is not valid. Please reload the list.", field="query.next_token")
-_UNREADABLE = ErrorTable.of((binascii.Error, lambda _: _BAD_TOKEN), (ValueError, lambda _: _BAD_TOKEN))
+_UNREADABLE = ErrorTable.of(
+    (binascii.Error, lambda _: _BAD_TOKEN),
+    (ValueError, lambda _: _BAD_TOKEN),
+    # Brackets in brackets in brackets.
+    (RecursionError, lambda _: _BAD_TOKEN),
+)
 
 
 def encode_key_token(key: Mapping[str, str]) -> str:

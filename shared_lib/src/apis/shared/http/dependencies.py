@@ -4,15 +4,21 @@ import functools
 from collections.abc import Awaitable, Callable
 
 from fastapi import Depends, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorDetail, unauthorized
+from apis.shared.http.bounds import BEARER_TOKEN_BYTES
 from apis.shared.http.failures import FailureRaised
 from apis.shared.result import Failure, Result, Success
 
-__all__ = ["BearerDependency", "Depends", "dependency"]
+# Which of several would count, whoever looked at them before may see otherwise.
+_SEVERAL = unauthorized("The request has more than one Authorization header.")
+_TOO_LONG = unauthorized("The access token is not valid.").caused_by(None, check="length")
+
+__all__ = ["BearerDependency", "Depends", "bearers_of", "dependency"]
 
 
 def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Callable[P, Awaitable[T]]:
@@ -38,8 +44,19 @@ class BearerDependency[T](SecurityBase):
         self._fn = fn
 
     async def __call__(self, request: Request) -> T:
-        scheme, token = get_authorization_scheme_param(request.headers.get("Authorization"))
+        sent = request.headers.getlist("Authorization")
+        if len(sent) > 1:
+            raise FailureRaised(_SEVERAL)
+        scheme, token = get_authorization_scheme_param(sent[0] if sent else None)
+        if len(token) > BEARER_TOKEN_BYTES:
+            raise FailureRaised(_TOO_LONG)
         return _value(await self._fn(token.strip() or None if scheme.lower() == "bearer" else None))
+
+
+def bearers_of(dependant: Dependant) -> list[BearerDependency[object]]:
+    """What of the dependencies knows the caller; nothing for an open route."""
+    found = [bearer for child in dependant.dependencies for bearer in bearers_of(child)]
+    return [*found, dependant.call] if isinstance(dependant.call, BearerDependency) else found
 
 
 def _value[T](result: Result[T, ErrorDetail]) -> T:

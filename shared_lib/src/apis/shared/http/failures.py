@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 
 from apis.shared.errors import ErrorCode, ErrorDetail, http_status_to_error_code, status_of
 from apis.shared.http import context
+from apis.shared.http.bounds import FAULT_CHARACTERS, NAMED_FAULTS
 
 
 class FailureRaised(Exception):  # noqa: N818 - not an error of its own: it carries a Failure out of a dependency
@@ -45,16 +46,22 @@ def failure_response(error: ErrorDetail, *, status: int | None = None) -> JSONRe
 
 
 def validation_failure(errors: Sequence[Any]) -> ErrorDetail:
-    """pydantic's error list as one ErrorDetail; the offending input itself is never repeated."""
+    """pydantic's error list as one ErrorDetail; the offending input itself is never repeated, and of many faults only
+    the first are named."""
     problems = [
         {
-            "field": ".".join(str(part) for part in problem["loc"]) if problem["type"] != "json_invalid" else "body",
-            "message": _message(problem),
+            "field": _field(problem)[:FAULT_CHARACTERS],
+            "message": _message(problem)[:FAULT_CHARACTERS],
             "type": str(problem["type"]),
         }
-        for problem in errors
+        for problem in errors[:NAMED_FAULTS]
     ]
     fields = {problem["field"] for problem in problems}
+    if len(errors) > NAMED_FAULTS:
+        place = _field(errors[NAMED_FAULTS]).partition(".")[0]
+        more = f"and {len(errors) - NAMED_FAULTS} more faults"
+        problems.append({"field": place, "message": more, "type": "too_many_faults"})
+        fields.add(place)
     text = "; ".join(f"{problem['field']}: {problem['message']}" for problem in problems)
     return ErrorDetail(
         code=ErrorCode.VALIDATION_ERROR,
@@ -63,6 +70,10 @@ def validation_failure(errors: Sequence[Any]) -> ErrorDetail:
         field=fields.pop() if len(fields) == 1 else None,
         metadata={"errors": problems},
     )
+
+
+def _field(problem: Any) -> str:
+    return "body" if problem["type"] == "json_invalid" else ".".join(str(part) for part in problem["loc"])
 
 
 def _message(problem: Any) -> str:
@@ -105,12 +116,13 @@ async def _on_http_exception(request: Request, raised: Exception) -> JSONRespons
 
 def _methods_of_the_path(request: Request) -> list[str]:
     """Of all routes: Starlette names those of the first one that has the path."""
-    path = get_route_path(request.scope)
-    return sorted(
-        {
-            method
-            for route in iter_route_contexts(request.app.routes)
-            if (pattern := getattr(route, "path_regex", None)) is not None and pattern.match(path)
-            for method in route.methods or ()
-        }
-    )
+    return sorted(methods_of(request.app, get_route_path(request.scope)))
+
+
+def methods_of(app: FastAPI, path: str) -> set[str]:
+    return {
+        method
+        for route in iter_route_contexts(app.routes)
+        if (pattern := getattr(route, "path_regex", None)) is not None and pattern.match(path)
+        for method in route.methods or ()
+    }

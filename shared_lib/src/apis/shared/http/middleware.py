@@ -7,15 +7,18 @@ import time
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, service_unavailable, status_of
+from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, internal_error, service_unavailable, status_of
 from apis.shared.http import context
-from apis.shared.http.documentation import BODY_TOO_LARGE
-from apis.shared.http.failures import failure_response
+from apis.shared.http.bounds import BODY_PAUSE_SECONDS, HEADER_BLOCK_BYTES, HEADER_BYTES
+from apis.shared.http.failures import FailureRaised, failure_response
 from apis.shared.lifecycle import Shutdown
 
 logger = logging.getLogger("apis.requests")
 
 SHUTDOWN_GRACE_SECONDS = 2.5
+
+_HEADERS_TOO_LONG = bad_request("The headers of the request are too long.")
+_BODY_TOO_SLOW = bad_request("The request body did not arrive in time.")
 
 
 class RequestLog:
@@ -82,38 +85,44 @@ class WholeBodies:
 class ErrorBoundary:
     """Innermost: no exception leaves it, so that every answer passes the CORS headers on its way out.
 
-    It also bounds the request body, and ends what still runs when the grace period of a shutdown is over.
+    It also refuses headers that are too long, waits for no slow body, and ends what still runs when the grace period
+    of a shutdown is over.
     """
 
-    def __init__(self, app: ASGIApp, *, max_body_bytes: int, shutdown: Shutdown) -> None:
+    def __init__(self, app: ASGIApp, *, shutdown: Shutdown) -> None:
         self._app = app
-        self._max_body_bytes = max_body_bytes
         self._shutdown = shutdown
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "")
-        if announced.isdigit() and int(announced) > self._max_body_bytes:
-            await failure_response(BODY_TOO_LARGE)(scope, receive, send)
+        if _has_long_headers(scope):
+            await failure_response(_HEADERS_TOO_LONG)(scope, receive, send)
             return
         started = False
-        received = 0
+        more_body, too_slow = True, False
         task = asyncio.current_task()
         loop = asyncio.get_running_loop()
 
         async def send_and_note(message: Message) -> None:
             nonlocal started
             started = True
+            if too_slow and message["type"] == "http.response.start":
+                MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        async def receive_bounded() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_body_bytes:
-                raise _BodyTooLarge
+        async def receive_in_time() -> Message:
+            nonlocal more_body, too_slow
+            if not more_body:
+                return await receive()
+            try:
+                async with asyncio.timeout(BODY_PAUSE_SECONDS):
+                    message = await receive()
+            except TimeoutError:
+                too_slow = True
+                raise FailureRaised(_BODY_TOO_SLOW) from None
+            more_body = message.get("more_body", False)
             return message
 
         def stop_later() -> None:
@@ -122,7 +131,7 @@ class ErrorBoundary:
 
         unsubscribe = self._shutdown.subscribe(stop_later)
         try:
-            await self._app(scope, receive_bounded, send_and_note)
+            await self._app(scope, receive_in_time, send_and_note)
         except Exception as bug:  # noqa: BLE001 - the handler of last resort
             error = internal_error(bug)
             response = failure_response(error)
@@ -137,8 +146,14 @@ class ErrorBoundary:
             unsubscribe()
 
 
-class _BodyTooLarge(Exception):  # noqa: N818 - FastAPI answers 400 for whatever interrupts reading the body
-    pass
+def _has_long_headers(scope: Scope) -> bool:
+    block = 0
+    for name, value in scope["headers"]:
+        size = len(name) + len(value)
+        if size > HEADER_BYTES:
+            return True
+        block += size
+    return block + len(scope["path"]) + len(scope["query_string"]) > HEADER_BLOCK_BYTES
 
 
 def _write(request: context.RequestContext, error: ErrorDetail, status: int, scope: Scope) -> None:

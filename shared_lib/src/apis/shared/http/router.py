@@ -1,19 +1,18 @@
 """Routers whose endpoints return Results."""
 
 import functools
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from http import HTTPStatus
 from typing import Any, TypeIs, get_args, get_type_hints
 
 from fastapi import APIRouter
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from pydantic_core import PydanticSerializationError
 from starlette.responses import Response
 
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
-from apis.shared.http.dependencies import BearerDependency, Depends
+from apis.shared.http.dependencies import Depends, bearers_of
 from apis.shared.http.documentation import Declared, codes_of, declared_of_the_frame, responses, show_validation_error
 from apis.shared.http.failures import failure_response
 from apis.shared.http.json_body import StrictJsonRoute
@@ -124,13 +123,7 @@ def is_admin_path(path: str) -> bool:
 
 def is_guarded(route: APIRoute) -> bool:
     """Whether the route is only reached with credentials."""
-    return any(isinstance(call, BearerDependency) for call in _dependencies(route.dependant))
-
-
-def _dependencies(dependant: Dependant) -> Iterator[object]:
-    for child in dependant.dependencies:
-        yield child.call
-        yield from _dependencies(child)
+    return bool(bearers_of(route.dependant))
 
 
 type _Render = Callable[[Any], Response]  # Any: the value of one endpoint

@@ -4,12 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from apis.shared.errors import ErrorCode, ErrorDetail, conflict
+from apis.shared.errors import ErrorCode, ErrorDetail, conflict, not_found
 from apis.shared.result import Result
 from apis.shared.sessions.models import SessionLookup, SessionPage, SessionPatch, SessionRecord
 
+_LONGEST_ID = 2048
+
 
 def session_not_found(session_id: str) -> ErrorDetail:
+    """Names the id, unless it is longer than any id can be."""
+    if len(session_id) > _LONGEST_ID:
+        return not_found("Session not found")
     return ErrorDetail(code=ErrorCode.NOT_FOUND, message="Session not found", detail=f"Session not found: {session_id}")
 
 

@@ -16,7 +16,7 @@ from apis.shared.wiring import once
 
 @dataclass(frozen=True, slots=True)
 class FilteredTools:
-    """Ids in the order of the request; `external` are the allowed ones that run on an external MCP server."""
+    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server."""
 
     allowed: list[str]
     denied: list[str]
@@ -36,11 +36,12 @@ class ToolAccess:
             return Success(FilteredTools([], []))
         resolved, listed = await asyncio.gather(self._roles.resolve_user_permissions(user), self._tools.catalogue())
         permissions, catalogue = resolved.unwrap(), listed.unwrap()
-        allowed = [tool_id for tool_id in requested if _may_use(tool_id, permissions, catalogue)]
+        judged = {tool_id: _may_use(tool_id, permissions, catalogue) for tool_id in requested}
+        allowed = [tool_id for tool_id, is_allowed in judged.items() if is_allowed]
         return Success(
             FilteredTools(
                 allowed,
-                [tool_id for tool_id in requested if tool_id not in allowed],
+                [tool_id for tool_id, is_allowed in judged.items() if not is_allowed],
                 frozenset(
                     tool_id
                     for tool_id in allowed

@@ -14,6 +14,7 @@ from apis.app_api.sessions.service import get_sessions_api
 from apis.shared.auth import CurrentUser
 from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.http import GUARDED, STORE_ERRORS, ResultRouter
+from apis.shared.http.bounds import PageToken
 from apis.shared.result import Result
 from apis.shared.sessions.metadata import get_session_service
 from apis.shared.sessions.repository import SESSION_CHANGED, session_not_found
@@ -27,7 +28,7 @@ NOT_FOUND = session_not_found("2f6c1c1e-5b0e-4a54-9f0a")
 
 SessionId = Annotated[str, Path(description="The client's id of the session.", examples=["2f6c1c1e-5b0e-4a54-9f0a"])]
 Limit = Annotated[int | None, Query(ge=1, le=1000, description="At most this many entries.")]
-NextToken = Annotated[str | None, Query(description="`nextToken` of the previous answer.")]
+NextToken = Annotated[PageToken | None, Query(description="`nextToken` of the previous answer.")]
 
 
 @router.get("/sessions", summary="List my sessions", errors=(BAD_TOKEN,))

@@ -2,24 +2,16 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, AllowInfNan, ConfigDict, Field
+from pydantic import ConfigDict, FailFast, Field
 from pydantic.alias_generators import to_camel
 
 from apis.shared.http import Wire, WireWithoutNulls
+from apis.shared.http.bounds import KeyId, Prose, ShortText, Tags, Temperature, Title, ToolIds
 from apis.shared.sessions.models import SessionPage, SessionPatch, SessionStatus
 
 _PREFERENCES = ("last_model", "selected_prompt_id", "custom_prompt_text", "assistant_id")
 
-
 _MOMENT = "UTC, ISO 8601 with microseconds."
-
-
-def _storable(value: float | None) -> float | None:
-    """Tables hold numbers between 1E-130 and 1E+126; the published type says only that it is a number."""
-    if value and not 1e-130 <= abs(value) < 1e126:
-        msg = "the number is too large or too small"
-        raise ValueError(msg)
-    return value
 
 
 class SessionPreferencesResponse(WireWithoutNulls):
@@ -72,24 +64,19 @@ class UpdateSessionMetadataRequest(Wire):
         json_schema_extra={"examples": [{"title": "Trip to Rome", "starred": True, "tags": ["travel"]}]}
     )
 
-    title: Annotated[str | None, Field(description="An empty text changes nothing.")] = None
+    title: Annotated[Title | None, Field(description="An empty text changes nothing.")] = None
     status: Annotated[
         SessionStatus | None, Field(description="A mark of the client; `deleted` does not delete the session.")
     ] = None
     starred: Annotated[bool | None, Field(description="Whether the user has marked the session.")] = None
-    tags: Annotated[list[str] | None, Field(description="Replaces the whole list; an empty one clears it.")] = None
-    last_model: Annotated[str | None, Field(description="Id of the model that is chosen next time.")] = None
-    last_temperature: Annotated[
-        float | None,
-        Field(description="0 is a value."),
-        AllowInfNan(allow_inf_nan=False),
-        AfterValidator(_storable),
-    ] = None
-    enabled_tools: Annotated[list[str] | None, Field(description="Ids of tools; an empty list changes nothing.")] = None
-    selected_prompt_id: Annotated[str | None, Field(description="Id of the chosen system prompt.")] = None
-    custom_prompt_text: Annotated[str | None, Field(description="A system prompt of the user's own.")] = None
-    system_prompt_hash: Annotated[str | None, Field(description="Accepted and ignored.")] = None
-    assistant_id: Annotated[str | None, Field(description="The assistant that the session is bound to.")] = None
+    tags: Annotated[Tags | None, Field(description="Replaces the whole list; an empty one clears it.")] = None
+    last_model: Annotated[ShortText | None, Field(description="Id of the model that is chosen next time.")] = None
+    last_temperature: Annotated[Temperature | None, Field(description="0 is a value.")] = None
+    enabled_tools: Annotated[ToolIds | None, Field(description="Ids of tools; an empty list changes nothing.")] = None
+    selected_prompt_id: Annotated[ShortText | None, Field(description="Id of the chosen system prompt.")] = None
+    custom_prompt_text: Annotated[Prose | None, Field(description="A system prompt of the user's own.")] = None
+    system_prompt_hash: Annotated[ShortText | None, Field(description="Accepted and ignored.")] = None
+    assistant_id: Annotated[KeyId | None, Field(description="The assistant that the session is bound to.")] = None
 
     def to_patch(self) -> SessionPatch:
         """Empty texts and an empty `enabledTools` change nothing; false, zero and empty `tags` do."""
@@ -114,7 +101,8 @@ class BulkDeleteSessionsRequest(Wire):
     model_config = ConfigDict(json_schema_extra={"examples": [{"sessionIds": ["s1", "s2"]}]})
 
     session_ids: Annotated[
-        list[str],
+        list[KeyId],
+        FailFast(),
         Field(min_length=1, max_length=20, description="An id that is given twice is deleted once and answered twice."),
     ]
 

@@ -1,16 +1,31 @@
 from typing import Annotated, Any
 
-from pydantic import AllowInfNan, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, FailFast, Field
 
 from apis.inference_api.chat import examples
+from apis.shared.http.bounds import (
+    INLINE_FILES,
+    UPLOADED_FILES,
+    Integer,
+    KeyId,
+    Prose,
+    ShortText,
+    Temperature,
+    ToolIds,
+    count_at_most,
+)
 
 
 class FileContent(BaseModel):
     """A file sent with the message."""
 
-    filename: Annotated[str, Field(description="Its ending says what kind of file it is.")]
-    content_type: Annotated[str, Field(description="The MIME type.")]
+    filename: Annotated[ShortText, Field(description="Its ending says what kind of file it is.")]
+    content_type: Annotated[ShortText, Field(description="The MIME type.")]
     bytes: Annotated[str, Field(description="Standard base64.")]
+
+
+Files = Annotated[list[FileContent], FailFast(), count_at_most(INLINE_FILES)]
+UploadIds = Annotated[list[KeyId], FailFast(), count_at_most(UPLOADED_FILES)]
 
 
 def _with_example(schema: dict[str, Any]) -> None:
@@ -29,14 +44,18 @@ class InvocationRequest(BaseModel):
     session_id: Annotated[
         str, Field(description="Made by the client, also for a new conversation: 1 to 100 of A-Z a-z 0-9 _ -.")
     ]
-    message: Annotated[str, Field(description="Not blank, unless a file is attached.")]
-    model_id: Annotated[str | None, Field(description="Null: the default model.")] = None
-    temperature: Annotated[float | None, Field(description="Null: 0.7."), AllowInfNan(allow_inf_nan=False)] = None
-    system_prompt: Annotated[str | None, Field(description="Used as it is; null: the default prompt.")] = None
+    message: Annotated[Prose, Field(description="Not blank, unless a file is attached.")]
+    model_id: Annotated[KeyId | None, Field(description="Null: the default model.")] = None
+    temperature: Annotated[Temperature | None, Field(description="Null: 0.7.")] = None
+    system_prompt: Annotated[Prose | None, Field(description="Used as it is; null: the default prompt.")] = None
     caching_enabled: Annotated[bool | None, Field(description="Null: as the managed model says.")] = None
-    enabled_tools: Annotated[list[str] | None, Field(description="Null or empty: no tools.")] = None
-    files: Annotated[list[FileContent] | None, Field(description="Sent with the message, at most 20.")] = None
-    file_upload_ids: Annotated[list[str] | None, Field(description="At most 5 uploaded files.")] = None
-    provider: Annotated[str | None, Field(description="bedrock, openai or gemini; null: by the model id.")] = None
-    max_tokens: Annotated[int | None, Field(description="Limit of the answer; values below 1 count as absent.")] = None
-    assistant_id: Annotated[str | None, Field(description="The assistant that answers; only for a new session.")] = None
+    enabled_tools: Annotated[ToolIds | None, Field(description="Null or empty: no tools.")] = None
+    files: Annotated[Files | None, Field(description="Sent with the message, at most 20.")] = None
+    file_upload_ids: Annotated[UploadIds | None, Field(description="At most 5 uploaded files.")] = None
+    provider: Annotated[ShortText | None, Field(description="bedrock, openai or gemini; null: by the model id.")] = None
+    max_tokens: Annotated[Integer | None, Field(description="Limit of the answer; values below 1 count as absent.")] = (
+        None
+    )
+    assistant_id: Annotated[KeyId | None, Field(description="The assistant that answers; only for a new session.")] = (
+        None
+    )

@@ -1,0 +1,117 @@
+"""How much a request may hold, in one place: no real client comes near, so none of it stands in the published schema.
+
+Wire models take their types from here; a bound is a validator, which OpenAPI does not show. Only what comes in is
+bounded: what is stored stays readable whatever its size.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, AllowInfNan, BeforeValidator, FailFast
+
+UNKNOWN_CALLER_BYTES = 64 * 1024
+"""Of a body, before the credentials are known to be good."""
+
+JSON_NESTING = 64
+JSON_ENTRIES = 100_000
+"""Members and elements of one body."""
+
+BODY_PAUSE_SECONDS = 20.0
+HEADERS_SECONDS = 10.0
+HEADER_BLOCK_BYTES = 64 * 1024
+HEADER_BYTES = 32 * 1024
+BEARER_TOKEN_BYTES = 16 * 1024
+
+NAMED_FAULTS = 20
+FAULT_CHARACTERS = 500
+"""Of the name or the text of one fault: a rule may quote what it refuses."""
+
+TOOL_IDS = 200
+INLINE_FILES = 20
+UPLOADED_FILES = 5
+
+_SMALLEST, _LARGEST = 1e-100, 1e100
+
+
+def at_most(characters: int) -> AfterValidator:
+    """A text of at most so many characters."""
+
+    def check(text: str) -> str:
+        if len(text) > characters:
+            msg = f"at most {characters:,} characters are allowed"
+            raise ValueError(msg)
+        return text
+
+    return AfterValidator(check)
+
+
+def bytes_at_most(size: int) -> AfterValidator:
+    """A text of at most so many bytes, for what becomes part of a store's key."""
+
+    def check(text: str) -> str:
+        if len(text.encode()) > size:
+            msg = f"at most {size:,} bytes are allowed"
+            raise ValueError(msg)
+        return text
+
+    return AfterValidator(check)
+
+
+def count_at_most(items: int) -> BeforeValidator:
+    """A list of at most so many items, refused before any of them is looked at."""
+
+    def check(value: Any) -> Any:  # Any: not validated yet
+        if isinstance(value, list) and len(value) > items:
+            raise _too_many(items)
+        return value
+
+    return BeforeValidator(check)
+
+
+def distinct_at_most(items: int) -> BeforeValidator:
+    """A list of texts, each taken once, of at most so many."""
+
+    def check(value: Any) -> Any:  # Any: not validated yet
+        if not isinstance(value, list):
+            return value
+        texts = dict.fromkeys(one for one in value if isinstance(one, str))
+        if len(texts) > items:
+            raise _too_many(items)
+        # Something else is left to be refused in its place.
+        return list(texts) if all(isinstance(one, str) for one in value) else value
+
+    return BeforeValidator(check)
+
+
+def _too_many(items: int) -> ValueError:
+    return ValueError(f"at most {items:,} items are allowed")
+
+
+def _storable[N: (int, float)](number: N) -> N:
+    """What tables can hold, with room for sums."""
+    if number and not _SMALLEST <= abs(number) <= _LARGEST:
+        msg = "the number is too large or too small"
+        raise ValueError(msg)
+    return number
+
+
+def _temperature(value: float) -> float:
+    if not 0 <= value <= 2:
+        msg = "a temperature is between 0 and 2"
+        raise ValueError(msg)
+    return value
+
+
+# No `type` statements: those would be schemas of their own in OpenAPI.
+ShortText = Annotated[str, at_most(2_000)]
+"""Names, kinds, and every text without a bound of its own."""
+Prose = Annotated[str, at_most(1_000_000)]
+"""A message or a system prompt."""
+Title = Annotated[str, at_most(10_000)]
+Tags = Annotated[list[Annotated[str, at_most(1_000)]], FailFast(), count_at_most(1_000)]
+KeyId = Annotated[str, bytes_at_most(1_000)]
+"""An id that becomes part of a store's key."""
+ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_most(TOOL_IDS)]
+PageToken = Annotated[str, bytes_at_most(8 * 1024)]
+Integer = Annotated[int, AfterValidator(_storable)]
+Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
+Temperature = Annotated[Number, AfterValidator(_temperature)]
