@@ -2,6 +2,7 @@
 
 import pytest
 
+from devstack.services import HTTP
 from tests.deploy.services import AGENTS, APP_API, DISTRIBUTIONS, INFERENCE_API, OTHER, ROOT, SHARED, Deployable
 
 services = pytest.mark.parametrize("service", [APP_API, INFERENCE_API], ids=str)
@@ -37,6 +38,7 @@ def test_the_process_is_not_root_and_receives_signals_itself(service: Deployable
     assert dockerfile.last("WORKDIR") == "/app/src"
     assert dockerfile.command[:2] == ["uvicorn", f"{service.module}.main:app"]
     assert dockerfile.command[dockerfile.command.index("--port") + 1] == str(service.port)
+    assert dockerfile.command[dockerfile.command.index("--http") + 1] == HTTP
     assert dockerfile.last("EXPOSE") == str(service.port)
 
 
