@@ -52,7 +52,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
 # and passes SIGTERM on from the first moment.
 ENTRYPOINT ["dumb-init", "--single-child", "--"]
 # Failed requests are logged by the service.
-CMD ["uvicorn", "apis.app_api.main:app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-graceful-shutdown", "3"]
+CMD ["uvicorn", "apis.app_api.main:app", "--http", "apis.shared.http.protocol:BoundedHttp", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--timeout-graceful-shutdown", "3"]
 
 # Last, so that a new revision changes no layer.
 ARG REVISION=unknown

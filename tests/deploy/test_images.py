@@ -5,6 +5,7 @@ import tomllib
 
 import pytest
 
+from devstack.services import HTTP
 from tests.deploy.services import AGENTS, APP_API, DISTRIBUTIONS, INFERENCE_API, OTHER, ROOT, SHARED, Deployable
 
 services = pytest.mark.parametrize("service", [APP_API, INFERENCE_API], ids=str)
@@ -101,6 +102,7 @@ def test_an_init_is_process_1(service: Deployable) -> None:
     assert dockerfile.last("WORKDIR") == "/app/src"
     assert dockerfile.command[:2] == ["uvicorn", f"{service.module}.main:app"]
     assert dockerfile.command[dockerfile.command.index("--port") + 1] == str(service.port)
+    assert dockerfile.command[dockerfile.command.index("--http") + 1] == HTTP
     assert dockerfile.last("EXPOSE") == str(service.port)
 
 

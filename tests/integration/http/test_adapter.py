@@ -8,7 +8,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found, unauthorized
 from apis.shared.http import BearerDependency, Depends, ResultRouter, create_service, note_user
@@ -51,6 +51,14 @@ async def save(
     return Success(note)
 
 
+Many = create_model("Many", further=(dict[str, int], {}), **{f"n{number}": (int, 0) for number in range(30)})  # type: ignore[call-overload]  # made-up members
+
+
+@router.post("/many")
+async def save_many(many: Many) -> Result[None, ErrorDetail]:  # type: ignore[valid-type]  # made at run time
+    return Success(None)
+
+
 @router.delete("/notes/{note_id}")
 async def remove(note_id: str) -> Result[None, ErrorDetail]:
     return Success(None)
@@ -90,6 +98,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         max_body_bytes=1000,
         open_routes={
             ("DELETE", "/notes/{note_id}"),
+            ("POST", "/many"),
             ("GET", "/busy"),
             ("HEAD", "/busy"),
             ("GET", "/bug"),
@@ -168,6 +177,25 @@ async def test_several_fields_are_listed(client: httpx.AsyncClient) -> None:
     body = (await client.post("/notes/1", json={"stars": "x"})).json()
     assert "field" not in body
     assert {error["field"] for error in body["metadata"]["errors"]} == {"body.title", "body.stars"}
+
+
+async def test_of_many_faults_twenty_are_named(client: httpx.AsyncClient) -> None:
+    for faults, named in ((20, 20), (21, 20), (30, 20)):
+        answer = await client.post("/many", json={f"n{number}": "secret" for number in range(faults)})
+        errors = answer.json()["metadata"]["errors"]
+        assert [error["field"] for error in errors[:20]] == [f"body.n{number}" for number in range(named)]
+        assert errors[20:] == (
+            []
+            if faults == 20
+            else [{"field": "body", "message": f"and {faults - 20} more faults", "type": "too_many_faults"}]
+        )
+        assert "secret" not in answer.text
+
+
+async def test_the_name_of_a_fault_is_bounded(client: httpx.AsyncClient) -> None:
+    """It is the client's own where a member maps names to values."""
+    answer = await client.post("/many", json={"further": {"x" * 900: "no number"}})
+    assert len(answer.json()["metadata"]["errors"][0]["field"]) == 500
 
 
 async def test_the_guard_comes_before_validation_but_not_before_unreadable_json(client: httpx.AsyncClient) -> None:
@@ -259,6 +287,12 @@ async def test_the_body_is_bounded(client: httpx.AsyncClient, chunked: bool) -> 
     answer = await client.post(
         "/notes/1", content=chunks() if chunked else body, headers={"content-type": "application/json"}
     )
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
+
+
+async def test_the_bounds_grow_with_the_credentials(client: httpx.AsyncClient) -> None:
+    """An open route has none, so nobody sends it a large body."""
+    answer = await client.post("/many", content=b" " * (64 * 1024 + 1))
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 

@@ -15,6 +15,7 @@ from devstack.processes import Child, or_raise
 
 APP_API = "apis.app_api.main:app"
 INFERENCE_API = "apis.inference_api.main:app"
+HTTP = "apis.shared.http.protocol:BoundedHttp"
 HEALTH_PATHS: Mapping[str, str] = {APP_API: "/health", INFERENCE_API: "/ping"}
 _START_SECONDS = 30.0
 
@@ -47,9 +48,8 @@ class Service:
 
 def start(app: str, name: str, port: int, environment: Mapping[str, str], log_dir: Path) -> tuple[Child, str]:
     """The process and its base URL; `environment` is all that it gets."""
-    child = processes.start(
-        name, "uvicorn", app, "--host", LOOPBACK, "--port", str(port), environment=environment, log_dir=log_dir
-    )
+    command = ("uvicorn", app, "--http", HTTP, "--host", LOOPBACK, "--port", str(port))
+    child = processes.start(name, *command, environment=environment, log_dir=log_dir)
     return child, f"http://{LOOPBACK}:{port}"
 
 

@@ -14,6 +14,10 @@ UNKNOWN_CALLER_BYTES = 64 * 1024
 JSON_NESTING = 64
 JSON_ENTRIES = 100_000
 """Members and elements of one body."""
+JSON_ESCAPES = 5_000_000
+"""Backslashes: more than the longest message, prompt and files can have, and the slowest text to parse."""
+JSON_NUMBER = 4_300
+"""Digits; Python makes no integer of more."""
 
 BODY_PAUSE_SECONDS = 20.0
 HEADERS_SECONDS = 10.0

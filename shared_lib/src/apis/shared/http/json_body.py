@@ -6,17 +6,15 @@ import json
 import re
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import Any, NoReturn
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from apis.shared.errors import validation_error
-from apis.shared.http.bounds import JSON_ENTRIES, JSON_NESTING, UNKNOWN_CALLER_BYTES
+from apis.shared.errors import bad_request, validation_error
+from apis.shared.http.bounds import JSON_ENTRIES, JSON_ESCAPES, JSON_NESTING, JSON_NUMBER, UNKNOWN_CALLER_BYTES
 from apis.shared.http.dependencies import bearers_of
 from apis.shared.http.documentation import BODY_TOO_LARGE
 from apis.shared.http.failures import FailureRaised
@@ -28,6 +26,7 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _BRACKET = re.compile(r"[\[\]{}]")
 # The interpreter is not shared while it counts or searches: pieces keep that short.
 _PIECE = 1024 * 1024
+_BROKEN_OFF = bad_request("The request body could not be read.")
 _HALF_CHARACTER_REFUSED = validation_error("Half of a surrogate pair is no character.", field="query")
 
 
@@ -92,7 +91,7 @@ class StrictJsonRoute(APIRoute):
                 try:
                     await strict.read(admit_large, at_most=request.app.state.max_body_bytes)
                 except ClientDisconnect as gone:
-                    raise HTTPException(HTTPStatus.BAD_REQUEST) from gone
+                    raise FailureRaised(_BROKEN_OFF) from gone
             return await handle(strict)
 
         return handle_strictly
@@ -105,16 +104,37 @@ def _large_bodies() -> ThreadPoolExecutor:
 
 
 def _parsed(body: bytearray) -> Any:
+    """Takes the body away from the caller: a large one is not kept beside the text that it holds."""
     try:
-        text = body.decode(json.detect_encoding(body))
-        _check_size(text)
-        value = json.loads(text, parse_constant=_refuse_constant)
-        if _HALF_CHARACTER.search(text):
-            json.dumps(value, ensure_ascii=False).encode()
-    except ValueError as unreadable:
-        # Without the text, which the exception of the parser would keep.
-        raise json.JSONDecodeError("the body is not JSON, or holds too much", "", 0) from unreadable
+        return _read(body)
+    except ValueError:
+        body.clear()
+    # Out of reach of the exception, whose traceback would keep the text.
+    raise json.JSONDecodeError("the body is not JSON, or holds too much", "", 0)
+
+
+def _read(body: bytearray) -> Any:
+    text = body.decode(json.detect_encoding(body))
+    body.clear()
+    _check_size(text)
+    value = json.loads(text, parse_constant=_refuse_constant, parse_int=_integer, parse_float=_float)
+    if "\\u" in text and _HALF_CHARACTER.search(text):
+        json.dumps(value, ensure_ascii=False).encode()
     return value
+
+
+def _integer(digits: str) -> int:
+    return int(_short(digits))
+
+
+def _float(digits: str) -> float:
+    return float(_short(digits))
+
+
+def _short(digits: str) -> str:
+    if len(digits) > JSON_NUMBER:
+        raise ValueError
+    return digits
 
 
 def _refuse_constant(_: str) -> NoReturn:
@@ -124,6 +144,8 @@ def _refuse_constant(_: str) -> NoReturn:
 
 def _check_size(text: str) -> None:
     """Raises ValueError for more nesting, members or elements than a body may have: parsing takes time for each."""
+    if _count(text, "\\", up_to=JSON_ESCAPES) > JSON_ESCAPES:
+        raise ValueError
     # Most texts show at a glance that they cannot, even if all of this stood outside of strings.
     if _count(text, "[{", up_to=JSON_NESTING) <= JSON_NESTING and (
         len(text) <= JSON_ENTRIES or _count(text, ",[{", up_to=JSON_ENTRIES) <= JSON_ENTRIES
