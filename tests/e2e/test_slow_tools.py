@@ -23,10 +23,12 @@ async def test_a_plain_turn_does_not_wait_for_the_calculations_of_others(
         for number in range(AT_ONCE)
     ]
     async with asyncio.timeout(60):
-        while len(model.calls) < AT_ONCE:  # noqa: ASYNC110 - another process does it
+        # Those that found no place any more are over soon; what is left does nothing but calculate.
+        while len(model.calls) < AT_ONCE or sum(not turn.done() for turn in slow) > Limits().of_one_user:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
     took = await three_plain_turns(tables, f"{session_id}-meanwhile")
     assert not all(turn.done() for turn in slow), "they were meant to be running"
+    print(f"three plain turns: usually {usual:.2f} s, meanwhile {took:.2f} s")  # noqa: T201 - for who asks with -s
     assert took < 4 * usual + 1
 
     turns = await asyncio.gather(*slow)

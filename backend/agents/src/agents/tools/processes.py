@@ -32,7 +32,7 @@ STOPPED = bad_request("The work was stopped.")
 on_behalf_of: ContextVar[str | None] = ContextVar("on_behalf_of", default=None)
 """The user whose turn is running: nobody gets all places."""
 
-_LOW_PRIORITY = 5
+_LOW_PRIORITY = 10
 # What a process may know of its surroundings: where the system's libraries are, and no key or token.
 _PASSED_ON = ("LD_LIBRARY_PATH", "PATH")
 _TIMERS = {-signal.SIGPROF, -signal.SIGALRM, -signal.SIGXCPU}
