@@ -6,16 +6,14 @@ import json
 import re
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from http import HTTPStatus
 from typing import Any, NoReturn
 
 from fastapi import Request
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from apis.shared.errors import validation_error
+from apis.shared.errors import bad_request, validation_error
 from apis.shared.http.bounds import JSON_ENTRIES, JSON_ESCAPES, JSON_NESTING, JSON_NUMBER, UNKNOWN_CALLER_BYTES
 from apis.shared.http.dependencies import bearers_of
 from apis.shared.http.documentation import BODY_TOO_LARGE
@@ -28,6 +26,7 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _BRACKET = re.compile(r"[\[\]{}]")
 # The interpreter is not shared while it counts or searches: pieces keep that short.
 _PIECE = 1024 * 1024
+_CUT_OFF = bad_request("The request body could not be read.")
 _HALF_CHARACTER_REFUSED = validation_error("Half of a surrogate pair is no character.", field="query")
 
 
@@ -92,7 +91,7 @@ class StrictJsonRoute(APIRoute):
                 try:
                     await strict.read(admit_large, at_most=request.app.state.max_body_bytes)
                 except ClientDisconnect as gone:
-                    raise HTTPException(HTTPStatus.BAD_REQUEST) from gone
+                    raise FailureRaised(_CUT_OFF) from gone
             return await handle(strict)
 
         return handle_strictly
