@@ -32,8 +32,36 @@ class Dockerfile:
         return [source for copy in copies for source in copy[:-1]]
 
     @property
+    def stages(self) -> list[list[tuple[str, str]]]:
+        """The instructions of each stage, without its `FROM`."""
+        stages: list[list[tuple[str, str]]] = []
+        for instruction in self.instructions:
+            if instruction[0] == "FROM":
+                stages.append([])
+            elif stages:
+                stages[-1].append(instruction)
+        return stages
+
+    @property
+    def steps(self) -> list[str]:
+        """What the builder stage runs, but for installing uv."""
+        return [arguments for name, arguments in self.stages[0] if name == "RUN" and not arguments.startswith("pip ")]
+
+    @property
     def uv_commands(self) -> list[list[str]]:
-        return [shlex.split(run)[1:] for run in self.all("RUN") if run.startswith("uv ")]
+        return [shlex.split(step)[1:] for step in self.steps if step.startswith("uv ")]
+
+    def environment(self, stage: int) -> dict[str, str]:
+        given = " ".join(arguments for name, arguments in self.stages[stage] if name == "ENV")
+        return dict(assignment.split("=", 1) for assignment in shlex.split(given))
+
+    @property
+    def labels(self) -> dict[str, str]:
+        return dict(assignment.split("=", 1) for assignment in shlex.split(" ".join(self.all("LABEL"))))
+
+    @property
+    def entrypoint(self) -> list[str]:
+        return [str(word) for word in json.loads(self.last("ENTRYPOINT"))]
 
     @property
     def command(self) -> list[str]:

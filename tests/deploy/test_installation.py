@@ -22,8 +22,7 @@ DEVELOPMENT_PACKAGES = ("devstack", "returns_must_use", "moto", "pytest", "mypy"
 def test_it_starts_with_its_image_command_answers_and_stops(installation: Installation, tmp_path: Path) -> None:
     service = installation.service
     port = free_port()
-    command = [str(port) if word == str(service.port) else word for word in service.dockerfile.command]
-    command[0] = str(installation.venv / "bin" / command[0])
+    command = installation.command(port)
     log = tmp_path / "log"
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -52,7 +51,11 @@ def test_the_other_service_cannot_be_imported(installation: Installation) -> Non
 def test_it_holds_no_file_of_the_other_service(installation: Installation) -> None:
     other = OTHER[installation.service].distribution
     names = (other.wheel_stem, other.package.rstrip("/").rpartition("/")[2])
-    files = [path.relative_to(installation.venv).as_posix() for path in installation.venv.rglob("*")]
+    files = [
+        path.relative_to(folder).as_posix()
+        for folder in {installation.venv, installation.code}
+        for path in folder.rglob("*")
+    ]
     assert [path for path in files if any(name in path for name in names)] == []
 
 
@@ -65,4 +68,4 @@ def test_its_code_is_a_copy_and_not_a_link_to_the_sources(installation: Installa
     modules = ", ".join((installation.service.module, "apis.shared", "agents"))
     locations = installation.runs(f"import {modules}; print(*(m.__file__ for m in ({modules})))").stdout.split()
     assert len(locations) == 3
-    assert all(location.startswith(str(installation.venv)) for location in locations)
+    assert all(location.startswith(str(installation.code)) for location in locations)

@@ -48,6 +48,12 @@ def new_case(platform: Platform) -> Case:
     return Case(marker, platform.sign_in(marker, "Staff", f"Role-{marker}"))
 
 
+async def say(platform: Platform, case: Case, message: str, **members: Any) -> Answer:
+    """One message in the session of the case, to its model."""
+    members = {"model_id": case.model_id, "provider": "openai", **members}
+    return await platform.chat(case.session_id, message, user=case.user, **members)
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """What the client got. `error` is the ErrorDetail or the `stream_error`; `partial` a failure told per item."""
@@ -95,8 +101,7 @@ class Message:
     operation: str = "POST /invocations"
 
     async def __call__(self, platform: Platform, case: Case) -> Observed:
-        members = {"model_id": case.model_id, "provider": "openai", **self.members}
-        turn = await platform.chat(case.session_id, self.text, user=case.user, **members)
+        turn = await say(platform, case, self.text, **self.members)
         return Observed(turn.status, turn.request_id, turn.failure, turn.visible, turn=turn)
 
 

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from tests.faults.scenario import new_case
+from tests.faults.scenario import new_case, say
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.platform import Platform, separate_platform
@@ -16,8 +16,9 @@ ANSWERED_WITHIN = 20.0
 async def test_a_stopped_service_ends_its_streams_first() -> None:
     async with separate_platform() as platform:
         case = new_case(platform)
-        streaming = asyncio.create_task(platform.chat(case.session_id, "[slow] tell me", user=case.user))
-        await asyncio.sleep(3)
+        streaming = asyncio.create_task(say(platform, case, "[slow] tell me"))
+        await platform.asked("[slow] tell me")
+        await asyncio.sleep(0.2)
         begun = time.monotonic()
         platform.inference_api.process.terminate()
         turn = await streaming
@@ -31,9 +32,9 @@ async def test_a_stopped_service_ends_its_streams_first() -> None:
 async def test_an_outage_in_the_middle_of_a_turn() -> None:
     async with separate_platform() as platform:
         case = new_case(platform)
-        assert (await platform.chat(case.session_id, "hello", user=case.user)).failure is None
-        streaming = asyncio.create_task(platform.chat(case.session_id, "[pause] tell me", user=case.user))
-        await asyncio.sleep(1)
+        assert (await say(platform, case, "hello")).failure is None
+        streaming = asyncio.create_task(say(platform, case, "[pause] tell me"))
+        await platform.asked("[pause] tell me")
         platform.surroundings.endpoint.kill()
         refused = await platform.ask(case.user, "GET", "/sessions")
         assert (refused.status_code, refused.json()["code"]) == (503, "service_unavailable")
@@ -57,7 +58,7 @@ async def test_a_turn_with_a_hanging_dependency_is_answered(
         FaultKind.TIMEOUT, operation=operation, table=tables.variables.get(str(table)), containing=case.marker
     )
     with tables.proxy.injecting(fault):
-        turn = await tables.chat(case.session_id, "hello", user=case.user)
+        turn = await say(tables, case, "hello")
     assert turn.failure is not None
     assert turn.error["code"] == "timeout"
     assert time.monotonic() - begun < ANSWERED_WITHIN

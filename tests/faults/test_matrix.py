@@ -15,7 +15,7 @@ import pytest
 
 from tests.contract.openapi import SERVICES, operations_of
 from tests.faults.outcomes import OUTCOMES, Outcome
-from tests.faults.scenario import MESSAGE, Case, Observed, Scenario, new_case
+from tests.faults.scenario import MESSAGE, Case, Observed, Scenario, new_case, say
 from tests.faults.scenarios import CALLS_NOTHING, SCENARIOS
 from tests.support.aws_wire import Target
 from tests.support.fault_proxy import Call, Fault, FaultKind
@@ -260,7 +260,7 @@ async def test_a_suppressed_failure_is_counted(tables: Platform) -> None:
     case, inference = new_case(tables), tables.inference_api
     before = await inference.suppressed_failures("/ping")
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="RetrieveMemoryRecords", containing=case.marker)):
-        turn = await tables.chat(case.session_id, MESSAGE, user=case.user)
+        turn = await say(tables, case, MESSAGE)
     assert turn.failure is None
     assert await inference.suppressed_failures("/ping") == before + 1
     (record,) = tables.records(turn.request_id, SUPPRESSED)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.scenario import MESSAGE, new_case
+from tests.faults.scenario import MESSAGE, new_case, say
 from tests.support.platform import Platform
 
 PROVIDER = [
@@ -28,12 +28,12 @@ async def test_a_failing_provider_is_told_and_the_conversation_goes_on(
     tables: Platform, order: str, code: str, recoverable: bool
 ) -> None:
     case = new_case(tables)
-    turn = await tables.chat(case.session_id, f"{order} {MESSAGE}", user=case.user)
+    turn = await say(tables, case, f"{order} {MESSAGE}")
     assert turn.failure is not None
     assert (turn.error["code"], turn.error["recoverable"]) == (code, recoverable)
     assert turn.names[-2:] == ["stream_error", "done"]
     assert [word for word in tables.internals if word in turn.visible] == []
-    assert (await tables.chat(case.session_id, "and now?", user=case.user)).failure is None
+    assert (await say(tables, case, "and now?")).failure is None
     roles = [message["role"] for message in await tables.messages(case.session_id, user=case.user)]
     assert roles == ["user", "assistant", "user", "assistant"]
 
@@ -72,20 +72,21 @@ async def test_a_bad_token_is_unauthorized(tables: Platform, token: str) -> None
 
 async def test_the_same_message_twice_at_once_is_answered_once(tables: Platform) -> None:
     case = new_case(tables)
-    first = asyncio.create_task(tables.chat(case.session_id, "[slow] first", user=case.user))
-    await asyncio.sleep(0.5)
-    second = await tables.chat(case.session_id, "[slow] first", user=case.user)
+    first = asyncio.create_task(say(tables, case, "[slow] first"))
+    await tables.asked("[slow] first")
+    second = await say(tables, case, "[slow] first")
     first.cancel()
     assert (second.status, second.body["code"]) == (409, "conflict")
 
 
 async def test_a_client_that_hangs_up_frees_the_session(tables: Platform) -> None:
     case = new_case(tables)
-    streaming = asyncio.create_task(tables.chat(case.session_id, "[slow] tell me", user=case.user))
-    await asyncio.sleep(1)
+    streaming = asyncio.create_task(say(tables, case, "[slow] tell me"))
+    await tables.asked("[slow] tell me")
+    await asyncio.sleep(0.2)
     streaming.cancel()
     async with asyncio.timeout(6):
-        assert (await tables.chat(case.session_id, "and now?", user=case.user)).failure is None
+        assert (await say(tables, case, "and now?")).failure is None
     stored = await tables.messages(case.session_id, user=case.user)
     assert [message["role"] for message in stored] == ["user", "assistant", "user", "assistant"]
     assert stored[1]["content"][-1]["text"] == "Session stopped by user"

@@ -33,6 +33,8 @@ def illegality(provider: str, body: Any) -> str | None:
         {"bedrock": _bedrock, "openai": _openai, "gemini": _gemini}[provider](body)
     except IllegalRequest as illegal:
         return str(illegal)
+    except (KeyError, TypeError, ValueError) as unreadable:
+        return f"a request of another shape: {unreadable!r}"
     return None
 
 
@@ -241,8 +243,10 @@ def _gemini_part(part: Json) -> None:
         case "text":
             _require(part["text"].strip(), "blank text")
         case "inlineData":
-            _require(part["inlineData"]["mimeType"] in _GEMINI_FILES, f"media {part['inlineData']['mimeType']!r}")
-            _require(part["inlineData"]["data"], "an empty file")
+            # Both ways of writing a member are the provider's own.
+            file = {name.replace("mime_type", "mimeType"): value for name, value in part["inlineData"].items()}
+            _require(file["mimeType"] in _GEMINI_FILES, f"media {file['mimeType']!r}")
+            _require(file.get("data"), "an empty file")
         case "functionCall":
             _require(_GEMINI_NAME.fullmatch(part["functionCall"]["name"]), "the name of a function")
             _require(isinstance(part["functionCall"].get("args", {}), dict), "arguments that are no object")

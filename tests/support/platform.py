@@ -277,6 +277,14 @@ class Platform(AwsAccess):
         headers = (user or self.user).headers
         return self.inference_api.http.stream("POST", "/invocations", json=body, headers=headers)
 
+    async def asked(self, message: str) -> None:
+        """Until the model is asked this: its answer may have begun."""
+
+        async def is_asked() -> bool:
+            return any(message in str(body) for body in self.model.calls)
+
+        await until(is_asked, seconds=60)
+
     async def messages(self, session_id: str, *, user: User | None = None) -> list[dict[str, Any]]:
         answer = await self.ask(user or self.user, "GET", f"/sessions/{session_id}/messages")
         assert answer.status_code == 200, answer.text

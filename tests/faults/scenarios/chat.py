@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.faults.scenario import MESSAGE, Case, Message, Scenario
+from tests.faults.scenario import MESSAGE, Case, Message, Scenario, say
 from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
 from tests.support import stored
 from tests.support.fault_proxy import FaultKind
@@ -30,7 +30,7 @@ async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
     """Roles alternate, the session is free, and the next turn is stored and billed at its place."""
     if not unstored:
         _assert_alternating(await platform.messages(case.session_id, user=case.user))
-    turn = await platform.chat(case.session_id, "and now?", user=case.user, model_id=case.model_id, provider="openai")
+    turn = await say(platform, case, "and now?")
     assert turn.failure is None, f"the next turn failed: {turn.failure}"
     messages = await platform.messages(case.session_id, user=case.user)
     if not unstored:

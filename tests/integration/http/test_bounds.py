@@ -222,12 +222,8 @@ async def test_half_of_a_surrogate_pair_in_a_query(tables: Platform, half: str) 
 
 
 async def test_a_refusal_of_thousands_of_faults_is_short(tables: Platform, session_id: str) -> None:
-    faulty: list[dict[str, Any]] = [
-        {"tags": [0] * 90_000},
-        {"enabledTools": [0] * 90_000},
-        {"tags": [[]] * 900},
-    ]
-    for body in faulty:
+    bodies: list[dict[str, list[Any]]] = [{"tags": [0] * 90_000}, {"enabledTools": [0] * 90_000}, {"tags": [[]] * 900}]
+    for body in bodies:
         answer = await put_text(tables, session_id, json.dumps(body).encode())
         assert answer.status_code == 422
         assert len(answer.content) < 2_000

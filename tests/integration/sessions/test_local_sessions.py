@@ -96,8 +96,8 @@ async def test_nothing_revives_a_deleted_session(service: SessionService, tmp_pa
     known = (await service.check_turn(ADA, "s1")).unwrap()
     assert await service.delete_session(ADA, "s1") == Success(None)
     deleted = path.read_text()
-    assert (await service.complete_turn(ADA, "s1", PREFERENCES, known)).failure().code == "conflict"
-    assert (await service.complete_turn(ADA, "s1", PREFERENCES, None)).failure().code == "conflict"
+    assert (await service.complete_turn(ADA, "s1", PREFERENCES, known)).failure().code == "not_found"
+    assert (await service.complete_turn(ADA, "s1", PREFERENCES, None)).failure().code == "not_found"
     assert (await service.update_session(ADA, "s1", SessionPatch({"title": "x"}))).failure().code == "not_found"
     assert (await service.check_turn(ADA, "s1")).failure().detail == "Session not found: s1"
     assert path.read_text() == deleted
@@ -107,7 +107,7 @@ async def test_a_foreign_session_is_not_taken_over(service: SessionService, tmp_
     path = write(tmp_path, "s1", record("s1"))
     before = path.read_text()
     assert (await service.check_turn(BOB, "s1")).failure().code == "not_found"
-    assert (await service.complete_turn(BOB, "s1", PREFERENCES, None)).failure().code == "conflict"
+    assert (await service.complete_turn(BOB, "s1", PREFERENCES, None)).failure().code == "not_found"
     assert (await service.delete_session(BOB, "s1")).failure().code == "not_found"
     assert path.read_text() == before
 

@@ -128,7 +128,7 @@ async def test_nothing_revives_a_deleted_session(
     await ada.delete(f"/sessions/{session_id}")
     late = await service.complete_turn(ADA, session_id, PREFERENCES, known)
     assert isinstance(late, Failure)
-    assert late.failure().code == "conflict"
+    assert late.failure().code == "not_found"
     assert (await service.check_turn(ADA, session_id)).failure().code == "not_found"
     (item,) = tables.of_session(ADA, session_id)
     assert str(item["SK"]).startswith("S#DELETED#")
@@ -139,7 +139,7 @@ async def test_a_foreign_session_is_refused_to_a_turn(
 ) -> None:
     tables.store(stored.session(ADA, session_id))
     assert (await service.check_turn(BOB, session_id)).failure().code == "not_found"
-    assert (await service.ensure_record(BOB, session_id)).failure().code == "conflict"
+    assert (await service.ensure_record(BOB, session_id)).failure().code == "not_found"
     assert tables.of_session(BOB, session_id) == []
 
 
@@ -323,7 +323,8 @@ async def test_an_id_that_is_given_twice_is_deleted_once_and_answered_twice(
         answer = await ada.post("/sessions/bulk-delete", json={"sessionIds": [session_id, session_id]})
     deleted = {"sessionId": session_id, "success": True, "error": None}
     assert answer.json() == {"deletedCount": 2, "failedCount": 0, "results": [deleted, deleted]}
-    own = [call.target.operation for call in recording.calls if call.target.table == tables.variables[stored.SESSIONS]]
+    table = tables.variables[stored.SESSIONS]
+    own = [call.target.operation for call in recording.calls if call.target.table == table]
     assert own == ["Query", "GetItem", "TransactWriteItems"]
 
 

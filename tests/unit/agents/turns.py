@@ -6,7 +6,7 @@ from typing import Any
 
 from agents.config import resolve_model_config
 from agents.events import StreamEvent, TurnSummary
-from agents.run import AgentRun, AgentSpec, build_agent
+from agents.run import AgentRun, AgentSpec, MessageSink, build_agent
 from agents.tools.selection import select_tools
 from apis.shared.costs.models import TokenUsage
 from apis.shared.errors import ErrorDetail
@@ -35,7 +35,7 @@ class Conversation:
 
 
 async def built(
-    conversation: Conversation | None = None,
+    conversation: MessageSink | None = None,
     *,
     model_id: str = "gpt-test",
     tools: Sequence[str] = (),
@@ -50,7 +50,7 @@ async def built(
             caching_enabled=settings.pop("caching", None),
             max_tokens=settings.pop("max_tokens", None),
         ),
-        system_prompt="You are a test.",
+        system_prompt=settings.pop("system_prompt", "You are a test."),
         tools=select_tools(tools),
         history=history,
         **settings,

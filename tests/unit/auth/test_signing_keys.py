@@ -187,11 +187,7 @@ MALFORMED: list[Any] = [
 ]
 
 
-def shown(entry: object) -> str:
-    return str(entry)[-60:]
-
-
-@pytest.mark.parametrize("entry", MALFORMED, ids=shown)
+@pytest.mark.parametrize("entry", MALFORMED, ids=range(len(MALFORMED)))
 async def test_a_malformed_entry_harms_only_itself(entry: Any) -> None:
     provider = Provider("a", "b")
     provider.entries = [entry]
@@ -202,7 +198,7 @@ async def test_a_malformed_entry_harms_only_itself(entry: Any) -> None:
     assert await provider.code("bad") is (ErrorCode.SERVICE_UNAVAILABLE if named else ErrorCode.UNAUTHORIZED)
 
 
-@pytest.mark.parametrize("entry", MALFORMED, ids=shown)
+@pytest.mark.parametrize("entry", MALFORMED, ids=range(len(MALFORMED)))
 async def test_a_mended_entry_is_used_after_the_next_fetch(entry: Any) -> None:
     provider = Provider("a")
     provider.entries = [entry]

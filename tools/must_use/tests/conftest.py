@@ -71,16 +71,21 @@ def marked(folder: Path) -> Reports:
     }
 
 
+def _uv() -> str | None:
+    """uv of the test extra, or what the caller names."""
+    path = os.pathsep.join([sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)])
+    return os.environ.get("UV") or shutil.which("uv", path=path)
+
+
 def environment(folder: Path, *requirements: str) -> str:
     """The Python of a new environment with these requirements."""
-    uv = os.environ.get("UV") or shutil.which("uv", path=f"{sysconfig.get_path('scripts')}{os.pathsep}{os.defpath}")
+    uv = _uv()
     python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
-    if uv or shutil.which("uv"):
-        make, install = [uv or "uv", "venv", "--python", sys.executable], [uv or "uv", "pip", "install", "--python"]
-        commands = [[*make, str(folder)], [*install, python, *requirements]]
+    if uv is not None:
+        make, install = [uv, "venv", "--python", sys.executable], [uv, "pip", "install", "--python", python]
     else:
-        commands = [[sys.executable, "-m", "venv", str(folder)], [python, "-m", "pip", "install", *requirements]]
-    for command in commands:
+        make, install = [sys.executable, "-m", "venv"], [python, "-m", "pip", "install"]
+    for command in ([*make, str(folder)], [*install, *requirements]):
         subprocess.run(command, check=True, capture_output=True)
     return python
 
@@ -112,7 +117,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> str:
     source = shutil.copytree(
         DISTRIBUTION, folder / "source", ignore=shutil.ignore_patterns(".*", "__pycache__", "dist", "build")
     )
-    uv = os.environ.get("UV") or shutil.which("uv")
+    uv = _uv()
     command = [uv, "build", "--wheel", "--out-dir"] if uv else [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w"]
     subprocess.run([*command, str(folder), str(source)], check=True, capture_output=True)
     (built,) = folder.glob("*.whl")

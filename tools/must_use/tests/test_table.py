@@ -1,16 +1,18 @@
 """The table of snippets in `cases/`: every marked line is reported, and no other line is, by every supported mypy."""
 
-import importlib.metadata
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from .conftest import CASES, PLUGINS, Project, Reports, environment, marked
+from returns_must_use.versions import NEWEST, OLDEST
+
+from .conftest import CASES, DISTRIBUTION, PLUGINS, Project, Reports, environment, marked
 
 SUPPORTED = ("1.16.0", "1.17.*", "1.18.*", "1.19.*", "1.20.*", "2.0.*", "2.1.*", "2.2.*", "2.3.*", "2.4.*")
 SETTINGS = """
@@ -62,9 +64,8 @@ def test_with_every_mypy_that_the_distribution_allows(
 
 
 def test_the_distribution_allows_the_tested_versions_and_no_others() -> None:
-    (requirement,) = [text for text in importlib.metadata.requires("returns-must-use") or [] if text.startswith("mypy")]
+    project = tomllib.loads((DISTRIBUTION / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     major, minor = SUPPORTED[-1].split(".")[:2]
-    assert sorted(requirement.removeprefix("mypy").split(",")) == [
-        f"<{major}.{int(minor) + 1}",
-        f">={SUPPORTED[0].removesuffix('.0')}",
-    ]
+    oldest = SUPPORTED[0].removesuffix(".0")
+    assert f"mypy>={oldest},<{major}.{int(minor) + 1}" in project["dependencies"]
+    assert tuple(f"{release[0]}.{release[1]}" for release in (OLDEST, NEWEST)) == (oldest, f"{major}.{minor}")

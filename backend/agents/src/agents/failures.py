@@ -25,6 +25,7 @@ NOT_CONFIGURED = ErrorDetail(
 DENIED = _model_error("Access denied: the model may not be used by this deployment.")
 UNKNOWN_MODEL = _model_error("The model was not found by its provider.")
 UNSUPPORTED = _model_error("The request is not supported by the model.")
+BAD_SETTING = _model_error("A setting of this request is not supported by the model.")
 NO_CACHING = _model_error("Prompt caching is not supported by the model.")
 TOO_LONG = _model_error("The conversation is too long for the model. Please shorten it or start a new one.")
 CUT = _model_error(
@@ -48,7 +49,7 @@ LIMIT_REACHED = ErrorDetail(
 _OVERFLOW = re.compile(
     r"exceed_context_size|context_length_exceeded|context_window_exceeded|context size has been exceeded"
     r"|exceeds? (?:the|your|this model's)?\s*(?:available |maximum )?context|exceeds? context limit"
-    r"|(?:prompt|input|request) is too long|prompt too long|maximum context length|context (?:length|window)"
+    r"|(?:prompt|input|request|context|conversation) is too long|prompt too long|context (?:length|window)"
     r"|maximum prompt length|too many (?:input |prompt |total )?tokens|too many total text bytes|max_model_len"
     r"|exceeds the maximum number of (?:input )?tokens|exceed(?:s|ed)?(?: customer)? model maximum"
     r"|reduce the length of (?:the|your) (?:messages|prompt|input)|longer than the (?:model's )?context"
@@ -57,6 +58,7 @@ _THROTTLED = re.compile(r"rate.limit|too many requests")
 _FILE = re.compile(
     r"image|picture|vision|multimodal|document|\bpdf\b|\bfiles?\b|attachment|media.?type|mime|inline_?data"
 )
+_SETTING = re.compile(r"temperature|max_tokens|max_completion_tokens|maxtokens|top_p|topp|parameter")
 _IMAGE = re.compile(r"image|picture|vision")
 _DOCUMENT = re.compile(r"document|\bpdf\b|\bfiles?\b")
 _PLACE = re.compile(r"messages\.(\d+)\.content\.(\d+)")
@@ -86,14 +88,18 @@ def refused(status: int, text: str, retry_after: int | None = None) -> ErrorDeta
             return TOO_LONG
         case _ if status >= 500:
             return service_unavailable()
-        case _ if "cach" in lowered:
-            return NO_CACHING
-        case _ if "model" in lowered and ("not found" in lowered or "does not exist" in lowered):
-            return UNKNOWN_MODEL
-        case _ if _FILE.search(lowered):
-            return _file_refused(lowered)
         case _:
-            return UNSUPPORTED
+            return _not_supported(lowered)
+
+
+def _not_supported(lowered: str) -> ErrorDetail:
+    if "cach" in lowered:
+        return NO_CACHING
+    if "model" in lowered and ("not found" in lowered or "does not exist" in lowered):
+        return UNKNOWN_MODEL
+    if _FILE.search(lowered):
+        return _file_refused(lowered)
+    return BAD_SETTING if _SETTING.search(lowered) else UNSUPPORTED
 
 
 def _file_refused(lowered: str) -> ErrorDetail:

@@ -64,6 +64,12 @@ def legalised(messages: Sequence[Mapping[str, Any]], provider: Provider) -> tupl
     return _finished(paired)
 
 
+def legal_prompt(text: str) -> str | None:
+    """None for a system prompt that says nothing."""
+    kept = whole_text(text)
+    return kept if kept.strip() else None
+
+
 @dataclass(slots=True)
 class _Message:
     role: str
@@ -93,7 +99,8 @@ def _legal(block: Mapping[str, Any], role: str, provider: Provider, names: Itera
         case {"guardContent": {"text": {"text": text}}}:
             yield from _text(text)
         case {"image": _} | {"document": _}:
-            yield from _file(block, next(names, "file"), provider, is_sent=role == "user")
+            documents = NATIVE_DOCUMENTS[provider]
+            yield from _file(block, next(names, "file"), documents, is_sent=role == "user")
         case {"reasoningContent": Mapping() as reasoning} if role == "assistant":
             if provider == "bedrock" or reasoning.get("reasoningText", {}).get("text"):
                 yield {"reasoningContent": _whole_texts(reasoning)}
@@ -125,10 +132,12 @@ def _result_item(item: Mapping[str, Any], provider: Provider, names: Iterator[st
         case {"text": text}:
             yield from _text(text)
         case {"image": _} | {"document": _}:
-            yield from _file(item, next(names, "file"), provider, is_sent=True)
+            # Only Bedrock takes a document from a tool.
+            documents = NATIVE_DOCUMENTS[provider] if provider == "bedrock" else frozenset[str]()
+            yield from _file(item, next(names, "file"), documents, is_sent=True)
 
 
-def _file(block: Mapping[str, Any], name: str, provider: Provider, *, is_sent: bool) -> Iterator[Block]:
+def _file(block: Mapping[str, Any], name: str, documents: frozenset[str], *, is_sent: bool) -> Iterator[Block]:
     kind: FileKind = "image" if "image" in block else "document"
     file = block[kind]
     data = (file.get("source") or {}).get("bytes")
@@ -138,7 +147,7 @@ def _file(block: Mapping[str, Any], name: str, provider: Provider, *, is_sent: b
         yield {"text": EMPTY_FILE.format(name=name)}
     elif kind == "image" and is_sent and file.get("format") in IMAGE_FORMATS:
         yield {"image": {"format": file["format"], "source": {"bytes": data}}, "file": _File(name, kind)}
-    elif kind == "document" and is_sent and file.get("format") in NATIVE_DOCUMENTS[provider]:
+    elif kind == "document" and is_sent and file.get("format") in documents:
         document = {"format": file["format"], "name": str(file.get("name") or name), "source": {"bytes": data}}
         yield {"document": document, "file": _File(name, kind)}
     elif kind == "document" and file.get("format") in TEXT_FORMATS:

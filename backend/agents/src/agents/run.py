@@ -16,10 +16,11 @@ from agents.events import CallRecord, StreamEvent, TurnSummary
 from agents.failures import FILE_REFUSED, LIMIT_REACHED, UNSUPPORTED, RunHalted
 from agents.files import named_files, refused_files, too_large
 from agents.history import drop_oldest, model_history, replace_latest_tool_result
-from agents.legal import SentFile
+from agents.legal import SentFile, legal_prompt
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
 from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
+from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorCode, ErrorDetail
@@ -129,6 +130,7 @@ class AgentRun:
         queue: "asyncio.Queue[Result[StreamEvent | TurnSummary, ErrorDetail] | None]",
     ) -> None:
         self._attached = [file.name for file in named_files({"content": prompt})]
+        on_behalf_of.set(self._spec.user_id)
         async for item in attempt_stream(self._events, prompt, errors=self._errors):
             match item:
                 case Failure(error):
@@ -169,7 +171,7 @@ class AgentRun:
             model=model.model,
             messages=history,
             tools=load_tools(self._spec.tools.local),
-            system_prompt=self._spec.system_prompt,
+            system_prompt=legal_prompt(self._spec.system_prompt),
             callback_handler=None,
             conversation_manager=_overflow_manager(),
             tool_executor=SequentialToolExecutor(),

@@ -72,13 +72,13 @@ class Looped:
 
 @dataclass(slots=True, eq=False)
 class Unwrap:
-    """`.unwrap()` or `.failure()`, and the function that it is called in."""
+    """`.unwrap()` or `.failure()`, the decorators of the function around it, and the outermost body around that."""
 
     call: CallExpr
     receiver: Expression
     method: str
     decorators: tuple[Expression, ...]
-    function: Block | None  # None: a module or class
+    body: list[Statement]
 
 
 Candidate: TypeAlias = Dropped | Callback | CallbackDecorator | SpecialMethod | Looped | Unwrap

@@ -11,7 +11,6 @@ from pathlib import Path
 from mypy.build import default_data_dir
 from mypy.errors import CompileError
 from mypy.modulefinder import FindModuleCache, SearchPaths, compute_search_paths
-from mypy.nodes import MypyFile
 from mypy.options import Options
 
 TABLE = "returns_must_use"
@@ -119,7 +118,7 @@ def _invalid(path: str, problem: str) -> CompileError:
 # Names in the settings that nothing has
 
 
-def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Options) -> str | None:
+def missing_names(config: Config, paths: Mapping[str, str], options: Options) -> str | None:
     """What to stop mypy with if a configured class or decorator does not exist.
 
     A misspelt name would switch the plugin off without a word. The defaults may be missing: not everyone uses returns.
@@ -131,7 +130,7 @@ def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Opti
         "result-types": config.result_types if config.result_types != defaults.result_types else (),
         "railway-decorators": config.railway_decorators,
     }
-    finder = _Finder(modules, options)
+    finder = _Finder(paths, options)
     for setting, names in configured.items():
         for name in names:
             problem = finder.problem(name)
@@ -143,12 +142,12 @@ def missing_names(config: Config, modules: Mapping[str, MypyFile], options: Opti
 class _Finder:
     """Looks for names where mypy would, also in modules that this run of mypy does not need."""
 
-    def __init__(self, modules: Mapping[str, MypyFile], options: Options) -> None:
-        self._modules = modules
-        paths = compute_search_paths([], options, default_data_dir())
-        sources = tuple(sorted({folder for file in modules.values() if (folder := _source_folder(file))}))
+    def __init__(self, paths: Mapping[str, str], options: Options) -> None:
+        self._paths = paths
+        found = compute_search_paths([], options, default_data_dir())
+        sources = sorted({folder for name, path in paths.items() if (folder := _source_folder(name, path))})
         self._finder = FindModuleCache(
-            SearchPaths((*sources, *paths.python_path), paths.mypy_path, paths.package_path, paths.typeshed_path),
+            SearchPaths((*sources, *found.python_path), found.mypy_path, found.package_path, found.typeshed_path),
             None,
             options,
         )
@@ -160,21 +159,24 @@ class _Finder:
             if path is not None:
                 module, symbol = ".".join(parts[:length]), parts[length]
                 return None if _has(path, symbol) else f"there is no {symbol!r} in {module}"
-        return f"there is no module {'.'.join(parts[:-1])!r}" if len(parts) > 1 else "it has no module"
+        if len(parts) == 1:
+            return "it has no module"
+        # One of mypy's parallel workers knows too few folders to tell.
+        return f"there is no module {'.'.join(parts[:-1])!r}" if "builtins" in self._paths else None
 
     def _path(self, module: str) -> str | None:
-        known = self._modules.get(module)
+        known = self._paths.get(module)
         if known is not None:
-            return known.path
+            return known
         found = self._finder.find_module(module)
         return found if isinstance(found, str) else None
 
 
-def _source_folder(file: MypyFile) -> str | None:
+def _source_folder(module: str, source: str) -> str | None:
     """The folder from which the module has its name."""
-    path = Path(file.path).absolute()
-    levels = file.fullname.count(".") + (path.stem == "__init__")
-    return str(path.parents[levels]) if levels < len(path.parents) and file.path else None
+    path = Path(source).absolute()
+    levels = module.count(".") + (path.stem == "__init__")
+    return str(path.parents[levels]) if source and levels < len(path.parents) else None
 
 
 def _has(path: str, symbol: str) -> bool:

@@ -8,7 +8,7 @@ from mypy.checker import TypeChecker
 from mypy.checkexpr import has_any_type
 from mypy.errorcodes import ErrorCode
 from mypy.messages import format_type
-from mypy.nodes import Expression
+from mypy.nodes import Expression, Statement
 from mypy.types import Instance, NoneType, Type, UnionType, get_proper_type
 
 from returns_must_use.awaiting import is_used_otherwise
@@ -57,7 +57,7 @@ class Judge:
         self._config = config
         self._carriers = carriers
         self._railways = railways
-        self._outcomes: dict[int, tuple[nodes.Block, dict[int, Outcome]]] = {}
+        self._outcomes: dict[int, tuple[list[Statement], dict[int, Outcome]]] = {}
         self._frees_unwrap: dict[str, bool] = {}
         self._silent_methods: set[tuple[nodes.TypeInfo, str]] = set()
 
@@ -182,9 +182,7 @@ class Judge:
         return any(_decorator_name(decorator) in self._railways for decorator in decorators)
 
     def _known_outcome(self, candidate: Unwrap) -> Outcome | None:
-        body = candidate.function
-        if body is None:
-            return None
+        body = candidate.body
         found = self._outcomes.get(id(body))
         if found is None or found[0] is not body:
             found = self._outcomes[id(body)] = (body, outcomes(body))

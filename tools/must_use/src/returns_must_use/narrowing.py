@@ -44,10 +44,10 @@ _NEVER_RETURN = frozenset(
 _KEEPS = {"map": "success", "alt": "failure"}
 
 
-def outcomes(body: Block) -> dict[int, Outcome]:
-    """The unwraps in a function whose receiver's outcome is known: `id` of the call -> outcome."""
+def outcomes(body: list[Statement]) -> dict[int, Outcome]:
+    """The unwraps in a function or module whose receiver's outcome is known: `id` of the call -> outcome."""
     walker = _Walker()
-    walker.block(body.body)
+    walker.block(body)
     return walker.found
 
 
@@ -103,8 +103,8 @@ class _Walker:
                 self._forget(stmt.lvalue)
             case nodes.DelStmt():
                 self._forget(stmt.expr)
-            case nodes.FuncDef(body=body) | nodes.Decorator(func=nodes.FuncDef(body=body)) | nodes.ClassDef(defs=body):
-                self._inner(body)
+            case nodes.FuncDef() | nodes.Decorator() | nodes.ClassDef() | nodes.OverloadedFuncDef():
+                self._definition(stmt)
             case _:
                 self._compound(stmt)
 
@@ -198,8 +198,22 @@ class _Walker:
             ends.append(self._known)
         self._join(ends)
 
-    def _inner(self, body: Block) -> None:
+    def _definition(self, stmt: Statement) -> None:
+        match stmt:
+            case nodes.FuncDef():
+                self._inner(stmt.body, stmt.arguments)
+            case nodes.Decorator():
+                self._inner(stmt.func.body, stmt.func.arguments)
+            case nodes.ClassDef():
+                self._inner(stmt.defs, [])
+            case nodes.OverloadedFuncDef():
+                for item in stmt.items:
+                    self._definition(item)
+
+    def _inner(self, body: Block, arguments: Iterable[nodes.Argument]) -> None:
         known, leaves = dict(self._known), self._leaves
+        for argument in arguments:
+            self._forget(nodes.NameExpr(argument.variable.name))
         self.block(body.body)
         self._known, self._leaves = known, leaves
 
@@ -245,7 +259,11 @@ class _Walker:
                 self._under(shown, [expr.if_expr])
                 self._under(refuted, [expr.else_expr])
             case nodes.LambdaExpr():
-                self._under({}, [expr.expr()])
+                around = dict(self._known)
+                for argument in expr.arguments:
+                    self._forget(nodes.NameExpr(argument.variable.name))
+                self._expression(expr.expr())
+                self._known = around
             case nodes.ListComprehension() | nodes.SetComprehension():
                 self._expression(expr.generator)
             case nodes.GeneratorExpr():

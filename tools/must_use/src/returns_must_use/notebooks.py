@@ -29,10 +29,9 @@ class Cells:
         return ends_cell and not line.rstrip().endswith(b";")
 
     def _read(self) -> list[bytes]:
-        try:
-            source = Path(self._path).read_bytes()
-        except OSError:  # the file is not on the disk: mypy was given its text
-            return []
+        path = Path(self._path)
+        # Not on the disk where mypy was given its text.
+        source = path.read_bytes() if path.is_file() else b""
         if not _CELL.search(source):
             return []
         lines = source.splitlines()

@@ -60,6 +60,8 @@ class MustUsePlugin(Plugin):
         self._parsed: dict[str, MypyFile] = {}  # since the last time that probes were added
         self._known_modules = 0
         self._judge: Judge | None = None
+        self._paths: dict[str, str] = {}  # of all modules, whether parsed or found in the cache
+        self._names_are_checked = False
         self._problem: str | None = None
 
     # What mypy calls
@@ -67,6 +69,7 @@ class MustUsePlugin(Plugin):
     @override
     def report_config_data(self, ctx: ReportConfigContext) -> object:
         """A change of the settings or of the plugin makes mypy check every file again that the plugin looks at."""
+        self._paths[ctx.id] = ctx.path
         return None if ctx.path.endswith(".pyi") or self._is_library(ctx.path) else self._fingerprint
 
     @cached_property
@@ -77,6 +80,7 @@ class MustUsePlugin(Plugin):
     def get_additional_deps(self, file: MypyFile) -> list[tuple[int, str, int]]:
         """mypy has parsed a file, perhaps anew. What it imports may not be parsed yet."""
         self._parsed[file.fullname] = file
+        self._paths[file.fullname] = file.path
         self._known_modules = -1
         return []
 
@@ -104,9 +108,9 @@ class MustUsePlugin(Plugin):
 
     def _refuse(self, ctx: AnalyzeTypeContext) -> Type:
         """Stop mypy, in the only way that it has for this while it analyzes a file."""
-        assert self._problem is not None  # noqa: S101
+        assert self._problem is not None  # noqa: S101 - asked only with a problem
         assert isinstance(ctx.api, TypeAnalyser)  # noqa: S101 - mypy has no others
-        assert isinstance(ctx.api.api, SemanticAnalyzer)  # noqa: S101
+        assert isinstance(ctx.api.api, SemanticAnalyzer)  # noqa: S101 - as above
         errors, problem = ctx.api.api.errors, self._problem
         self._problem = None
         file, module, scope = errors.file, errors.target_module, errors.scope
@@ -129,7 +133,9 @@ class MustUsePlugin(Plugin):
         self._parsed.clear()
         if not new:
             return
-        self._problem = missing_names(self._config, modules, self.options)
+        if not self._names_are_checked:
+            self._names_are_checked = True
+            self._problem = missing_names(self._config, self._paths, self.options)
         relevant = Relevance(now, self._config.result_types)
         for file in new:
             if file in relevant:

@@ -70,20 +70,21 @@ class Findings:
 
 
 def scan(file: nodes.MypyFile) -> Findings:
-    scanner = _Scanner(Cells(file))
+    scanner = _Scanner(Cells(file), file.defs)
     scanner.block(file.defs)
     scanner.close_scope()
     return Findings(scanner.candidates, scanner.matches)
 
 
 class _Scanner:
-    def __init__(self, cells: Cells) -> None:
+    def __init__(self, cells: Cells, body: list[Statement]) -> None:
         self.candidates: list[tuple[Site, Candidate]] = []
         self.matches: list[nodes.MatchStmt] = []
         self._cells = cells
         self._scope = Scope("module")
         self._read_names = self._scope.read
         self._function: nodes.Block | None = None
+        self._outermost = body  # of the module, or of the function in it or in a class of it
         self._decorators: tuple[Expression, ...] = ()
         self._site = Site([], None)
         self._after: Site | None = None  # while in the header of a compound statement: the place after all of it
@@ -165,10 +166,13 @@ class _Scanner:
         assert isinstance(stmt, nodes.ExpressionStmt)  # noqa: S101 - for the type checker
         expr = stmt.expr
         looks_up = self._looks_up and isinstance(expr, nodes.IndexExpr | nodes.MemberExpr) and is_looked_up(expr)
-        if looks_up or (self._scope.kind == "module" and self._cells.displays(body, index)):
+        if looks_up or (self._is_top_level(body) and self._cells.displays(body, index)):
             self._read(expr)
         else:
             self._discard(expr)
+
+    def _is_top_level(self, body: list[Statement]) -> bool:
+        return self._function is None and body is self._outermost
 
     def _statement(self, stmt: Statement) -> None:
         match stmt:
@@ -255,7 +259,9 @@ class _Scanner:
         initializers = [argument.initializer for argument in function.arguments if argument.initializer]
         self._read_all(initializers)
         state = self._function, self._decorators, self._site, self._after, self._in_class
-        expected = self._looks_up, self._returns, self._loops
+        expected, outermost = (self._looks_up, self._returns, self._loops), self._outermost
+        if self._function is None and isinstance(function, nodes.FuncDef):
+            self._outermost = function.body.body
         self._function, self._decorators, self._after = function.body, tuple(decorators), None
         self._looks_up, self._returns, self._loops = False, None, 0
         self._enter("function")
@@ -274,7 +280,7 @@ class _Scanner:
             self.block(function.body.body)
         self._leave()
         self._function, self._decorators, self._site, self._after, self._in_class = state
-        self._looks_up, self._returns, self._loops = expected
+        (self._looks_up, self._returns, self._loops), self._outermost = expected, outermost
 
     def _class(self, definition: nodes.ClassDef) -> None:
         self._scope.bind(definition.name)
@@ -610,7 +616,7 @@ class _Scanner:
     def _unwrap(self, call: nodes.CallExpr, receiver: Expression, method: str) -> None:
         if method == "unwrap" and type(receiver) is NameExpr and call.args:  # `Result.unwrap(result)`
             receiver = call.args[0]
-        candidate = Unwrap(call, receiver, method, self._decorators, self._function)
+        candidate = Unwrap(call, receiver, method, self._decorators, self._outermost)
         self._add(candidate)
         if self._after is not None:  # mypy may find that the block is never entered
             self.candidates.append((self._after, candidate))

@@ -205,12 +205,10 @@ def _is_raises(chk: TypeChecker, manager: Expression) -> bool:
     typ = get_proper_type(type_of(chk, manager))
     if isinstance(typ, Instance):
         return typ.type.fullname in _EXPECT_A_RAISE
-    # pytest may be missing where mypy runs.
+    # pytest may be missing where mypy runs: then only the name tells.
     match manager:
-        case nodes.CallExpr(callee=nodes.MemberExpr(name="raises", expr=nodes.NameExpr(fullname="pytest"))):
+        case nodes.CallExpr(callee=nodes.NameExpr(name="raises") | nodes.MemberExpr(name="raises")):
             return isinstance(typ, AnyType)
-        case nodes.CallExpr(callee=nodes.NameExpr(fullname=fullname)):
-            return isinstance(typ, AnyType) and fullname.endswith("pytest.raises")
     return False
 
 

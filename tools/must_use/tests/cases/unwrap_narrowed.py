@@ -171,6 +171,19 @@ def of_other_kinds(result: IOResult[int, str]) -> object:
     return result.failure()
 
 
+def in_functions_inside(result: Result[int, str]) -> object:
+    if not is_successful(result):
+        return 0
+
+    def inner() -> int:
+        return result.unwrap()
+
+    def shadowed(result: Result[int, str]) -> int:
+        return result.unwrap()  # E: unwrap-outside-railway
+
+    return inner, shadowed, lambda: result.unwrap(), lambda result: result.unwrap()
+
+
 def made_on_the_spot() -> int:
     log(Failure("why").failure())
     return Success(1).unwrap()
@@ -186,3 +199,11 @@ def in_overloads(result: Callable[[], Result[int, str]], names: Callable[[], Res
 
 def takes(names: dict[str, str]) -> None:
     log(names)
+
+
+at_module_level = save()
+if isinstance(at_module_level, Failure):
+    sys.exit(at_module_level.failure())
+log(at_module_level.unwrap())
+at_module_level = save()
+log(at_module_level.unwrap())  # E: unwrap-outside-railway

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Any
@@ -46,6 +47,9 @@ ERRORS = ErrorTable.of(
     (httpx.TimeoutException, lambda e: described(e, timed_out())),
     (httpx.TransportError, lambda e: described(e, service_unavailable())),
 )
+
+# It prints whatever word of a server it does not know.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"google\.genai")
 
 _FORBIDDEN_TEXT = End(failure=STOPPED_BY_FILTER.failure)
 ENDS: Ends = {

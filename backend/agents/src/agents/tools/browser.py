@@ -10,7 +10,7 @@ def _disabled() -> Envelope:
     return error_text("Browser automation is disabled in this deployment.")
 
 
-def browser_navigate(url: str) -> Envelope:  # noqa: ARG001 - the parameters are what the model is told
+async def browser_navigate(url: str) -> Envelope:  # noqa: ARG001 - the parameters are what the model is told
     """Open a web page in the browser.
 
     Args:
@@ -19,7 +19,7 @@ def browser_navigate(url: str) -> Envelope:  # noqa: ARG001 - the parameters are
     return _disabled()
 
 
-def browser_act(instruction: str) -> Envelope:  # noqa: ARG001 - as above
+async def browser_act(instruction: str) -> Envelope:  # noqa: ARG001 - as above
     """Do something on the current page of the browser.
 
     Args:
@@ -28,7 +28,7 @@ def browser_act(instruction: str) -> Envelope:  # noqa: ARG001 - as above
     return _disabled()
 
 
-def browser_extract(description: str, extraction_schema: dict[str, Any]) -> Envelope:  # noqa: ARG001 - as above
+async def browser_extract(description: str, extraction_schema: dict[str, Any]) -> Envelope:  # noqa: ARG001 - as above
     """Extract structured data from the current page of the browser.
 
     Args:
@@ -38,6 +38,6 @@ def browser_extract(description: str, extraction_schema: dict[str, Any]) -> Enve
     return _disabled()
 
 
-def browser_get_page_info() -> Envelope:
+async def browser_get_page_info() -> Envelope:
     """Describe the current page of the browser."""
     return _disabled()

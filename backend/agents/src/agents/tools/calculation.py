@@ -2,9 +2,11 @@
 
 The expression comes from a model that has read a user's text, so it is never evaluated as Python: it is parsed, and
 only numbers, names, arithmetic and the functions of a list become sympy objects. What size limits do not bound, the
-process does: it ends itself after `SECONDS` of work on one expression, and cannot take more than `MEMORY` bytes.
+process does: it ends itself after `SECONDS` of processor time for one expression, cannot take more than `MEMORY` bytes,
+and writes no file.
 
-Protocol: one JSON object per line, the arguments of `calculate`; one JSON line back, `{"value"}` or `{"error"}`.
+Protocol: one JSON line when it is ready; then one JSON object per line, the arguments of `calculate`, and one JSON line
+back, `{"value"}` or `{"error"}`.
 """
 
 import ast
@@ -24,7 +26,8 @@ MAX_LENGTH = 1000
 MAX_EXPONENT = 1000
 MAX_DIGITS = 200
 MAX_DEPTH = 50
-SECONDS = 3  # less than a service has to stop
+MAX_RESULT_LENGTH = 20_000
+SECONDS = 3
 MEMORY = 1 << 30
 
 type Expression = Any  # Any: sympy is untyped
@@ -250,16 +253,29 @@ def _size(sympy: Any, value: Expression) -> int:
 def main() -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     importlib.import_module("sympy")  # before a clock runs
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _say({"ready": True})
     for line in sys.stdin:
-        signal.alarm(SECONDS)  # without a handler it ends the process, even in the middle of one long multiplication
+        # Without a handler it ends the process, even in the middle of one long multiplication. Processor time: at the
+        # lowest priority the clock on the wall says nothing about the work.
+        signal.setitimer(signal.ITIMER_PROF, SECONDS)
         reply = fold(
-            calculate(**json.loads(line)),
+            calculate(**json.loads(line)).bind(_bounded),
             success=lambda value: {"value": value},
             failure=lambda error: {"error": error.message},
         )
-        signal.alarm(0)
-        sys.stdout.write(json.dumps(reply) + "\n")
-        sys.stdout.flush()
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        _say(reply)
+
+
+def _say(reply: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(reply) + "\n")
+    sys.stdout.flush()
+
+
+def _bounded(value: str) -> Result[str, ErrorDetail]:
+    return Success(value) if len(value) <= MAX_RESULT_LENGTH else Failure(bad_request("The result is too long."))
 
 
 if __name__ == "__main__":

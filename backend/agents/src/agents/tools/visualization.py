@@ -2,23 +2,27 @@
 
 from typing import Any
 
+from agents.tools.colours import is_colour
 from agents.tools.results import Envelope, error_json, json_result
 
 _SEGMENT_NAMES = ("segment", "name", "label", "category", "key")
 _VALUE_NAMES = ("value", "count", "amount", "total", "size")
 _COLOURS = 5
+# Members of an item that clients and drawing libraries take for its colour.
+_COLOURED = ("color", "fill", "stroke")
 
 type Point = dict[str, Any]  # Any: chart data is whatever the model made of its sources
 
 
-def create_visualization(
+async def create_visualization(
     chart_type: str, data: list[dict[str, Any]], title: str = "", x_label: str = "", y_label: str = ""
 ) -> Envelope:
     """Draw a bar, line or pie chart.
 
     Args:
         chart_type: `bar`, `line` or `pie`.
-        data: For bar and line objects with `x` and `y`, for pie objects with `segment` and `value`.
+        data: For bar and line objects with `x` and `y`, for pie objects with `segment` and `value`; an item may have a
+            `color` (a CSS name, `#rrggbb`, `rgb()` or `hsl()`).
         title: Title of the chart.
         x_label: Label of the x axis.
         y_label: Label of the y axis.
@@ -33,6 +37,10 @@ def create_visualization(
         missing = [name for name in needed if name not in point]
         if missing:
             return error_json(f"Item {number} has no {' and no '.join(missing)}.", chart_type=chart_type)
+        wrong = [name for name in _COLOURED if point.get(name) not in (None, "") and not is_colour(point[name])]
+        if wrong:
+            text = f"Item {number} has a {wrong[0]} that is none. Use a name, #rrggbb, rgb() or hsl()."
+            return error_json(text, chart_type=chart_type)
     chart = {
         "chartType": chart_type,
         "config": {

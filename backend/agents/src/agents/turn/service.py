@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from agents.config import DEFAULT_MODEL_ID, resolve_model_config
-from agents.prompt import AttachedFile, decode_files
+from agents.prompt import AttachedFile, decode_files, not_empty
 from agents.system_prompt import build_system_prompt
 from agents.tools.selection import ToolSelection, select_tools
 from agents.turn.conversation import Conversation
@@ -23,11 +23,12 @@ from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
 from apis.shared.lifecycle import background
+from apis.shared.logs import bounded
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
 from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
-from apis.shared.result import Failure, Result, Success, best_effort, fold, railway
+from apis.shared.result import Failure, Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.leases.service import get_leases
 from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
@@ -95,7 +96,12 @@ class TurnService:
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request, lease)
-        refusal = _refusal(reads.session) or _refusal(reads.lease) or _refusal(reads.model)
+        refusal = (
+            _refusal(reads.session)
+            or _refusal(reads.lease)
+            or _refusal(reads.model)
+            or _refusal(_none_empty(reads.files))
+        )
         if refusal is None and reads.session == Success(None):
             refusal = _refusal(await self._sessions.reserve(request.user.user_id, request.session_id))
         if refusal is not None:
@@ -151,7 +157,9 @@ class TurnService:
         model_id = request.model_id or DEFAULT_MODEL_ID
         model = (await self._models.find(model_id)).unwrap()
         if model is None:
-            logger.warning("model is not managed, usage is recorded without cost", extra={"model_id": model_id})
+            logger.warning(
+                "model is not managed, usage is recorded without cost", extra={"model_id": bounded(model_id)}
+            )
             return Success(None)
         if request.model_id is not None:
             permissions = (await self._roles.resolve_user_permissions(request.user)).unwrap()
@@ -199,6 +207,11 @@ def _refusal[T](check: Result[T, ErrorDetail]) -> ErrorDetail | None:
         success=lambda _: None,
         failure=lambda error: error if status_of(error.code) < HTTPStatus.INTERNAL_SERVER_ERROR else None,
     )
+
+
+def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[AttachedFile], ErrorDetail]:
+    """Of uploaded files, what is checked of those in the request; that they cannot be read is shown in the stream."""
+    return collect(not_empty(file) for file in files.value_or([]))
 
 
 @railway
@@ -268,7 +281,7 @@ def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
     }
     for kind, ids in left_out.items():
         if ids:
-            logger.info("tools left out", extra={"kind": kind, "tools": list(ids)})
+            logger.info("tools left out", extra={"kind": kind, "count": len(ids), "tools": bounded(ids)})
     return Success(selection)
 
 

@@ -1,10 +1,11 @@
 """What OpenAPI says beyond the signatures of the endpoints: errors with their real texts, and response headers."""
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
 from apis.shared.errors import (
@@ -208,24 +209,33 @@ def _body(error: ErrorDetail) -> dict[str, Any]:
     return error_body(error, _EXAMPLE_REQUEST_ID)
 
 
-_NONSENSE: Mapping[str, Sequence[object]] = {"body": ({}, "text"), "query": ("0", "text"), "path": ("0", "text")}
-
-
 def _without(route: APIRoute, code: str) -> list[str]:
     return [one for one in (route.openapi_extra or {})["x-error-codes"] if one != code]
 
 
 def _invalid(route: APIRoute) -> ErrorDetail | None:
-    dependant, body = route.dependant, route.body_field
-    if body is not None:
-        for sent in _NONSENSE["body"]:
-            _, errors = body.validate(sent, {}, loc=("body",))
+    """What an invalid request is told, None where none can be."""
+    if route.body_field is not None:
+        nonsense: tuple[object, ...] = ({}, "text")  # members are missing; no object at all
+        for sent in nonsense:
+            _, errors = route.body_field.validate(sent, {}, loc=("body",))
             if errors:
                 return validation_failure(errors)
-    for place, fields in (("query", dependant.query_params), ("path", dependant.path_params)):
-        for field in fields:
-            for sent in _NONSENSE[place]:
-                _, errors = field.validate(sent, {}, loc=(place, field.alias))
-                if errors:
-                    return validation_failure(errors)
+    for place, field in _inputs(route.dependant):
+        if field.field_info.is_required() and place != "path":
+            return validation_failure([{"type": "missing", "loc": (place, field.alias), "msg": "Field required"}])
+        for given in ("0", "text"):
+            _, errors = field.validate(given, {}, loc=(place, field.alias))
+            if errors:
+                return validation_failure(errors)
     return None
+
+
+def _inputs(dependant: Dependant) -> Iterator[tuple[str, Any]]:  # Any: FastAPI keeps the type of a field to itself
+    """Each input outside of the body, and where it stands."""
+    yield from (("query", field) for field in dependant.query_params)
+    yield from (("path", field) for field in dependant.path_params)
+    yield from (("header", field) for field in dependant.header_params)
+    yield from (("cookie", field) for field in dependant.cookie_params)
+    for child in dependant.dependencies:
+        yield from _inputs(child)

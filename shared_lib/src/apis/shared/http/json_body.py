@@ -26,7 +26,7 @@ _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 _BRACKET = re.compile(r"[\[\]{}]")
 # The interpreter is not shared while it counts or searches: pieces keep that short.
 _PIECE = 1024 * 1024
-_CUT_OFF = bad_request("The request body could not be read.")
+_BROKEN_OFF = bad_request("The request body could not be read.")
 _HALF_CHARACTER_REFUSED = validation_error("Half of a surrogate pair is no character.", field="query")
 
 
@@ -91,7 +91,7 @@ class StrictJsonRoute(APIRoute):
                 try:
                     await strict.read(admit_large, at_most=request.app.state.max_body_bytes)
                 except ClientDisconnect as gone:
-                    raise FailureRaised(_CUT_OFF) from gone
+                    raise FailureRaised(_BROKEN_OFF) from gone
             return await handle(strict)
 
         return handle_strictly

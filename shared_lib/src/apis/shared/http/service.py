@@ -4,6 +4,7 @@ import asyncio
 import logging
 import logging.config
 import signal
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
@@ -19,6 +20,7 @@ from apis.shared.http.context import RequestIds
 from apis.shared.http.docs import add_docs
 from apis.shared.http.documentation import ERRORS_EXPLAINED, complete
 from apis.shared.http.failures import install_handlers
+from apis.shared.http.log_format import BoundedJson
 from apis.shared.http.middleware import ErrorBoundary, RequestLog, WholeBodies
 from apis.shared.http.open_routes import OPEN_ROUTES, Route
 from apis.shared.http.redirects import redirect_relatively
@@ -27,6 +29,8 @@ from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import InstitutionSettings, WebSettings, settings
 
 EXPOSED_HEADERS = ("X-Request-ID", "X-Session-ID", "X-Error-Code", "Retry-After")
+# How long a busy worker thread may keep the interpreter from the event loop; by default it is ten times as long.
+SWITCH_SECONDS = 0.0005
 DRAIN_SECONDS = 1.0
 
 
@@ -53,6 +57,7 @@ def create_service(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        sys.setswitchinterval(SWITCH_SECONDS)
         _announce_shutdown(asyncio.get_running_loop())
         if on_start is not None:
             on_start()
@@ -126,7 +131,7 @@ def configure_logging(level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {
                 "json": {
-                    "()": "pythonjsonlogger.json.JsonFormatter",
+                    "()": BoundedJson,
                     "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
                     "rename_fields": {"asctime": "time", "levelname": "level", "name": "logger"},
                 }
@@ -134,7 +139,12 @@ def configure_logging(level: str) -> None:
             "filters": {"request_ids": {"()": RequestIds}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_ids"]}},
             "root": {"handlers": ["stderr"], "level": level},
-            "loggers": {"httpx": {"level": "WARNING"}, "botocore": {"level": "WARNING"}},
+            "loggers": {
+                "httpx": {"level": "WARNING"},
+                "botocore": {"level": "WARNING"},
+                # Its lines hold whole addresses, with what clients wrote into them.
+                "uvicorn.access": {"level": "WARNING"},
+            },
         }
     )
 
