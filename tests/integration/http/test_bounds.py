@@ -272,7 +272,7 @@ async def test_with_good_credentials_a_large_body_is_parsed(tables: Platform, se
     assert_refused(await put_text(tables, session_id, b"{" * (64 * KIB + 1)), "body")
 
 
-@pytest.mark.parametrize(("size", "status"), [(16 * KIB - 4, 200), (16 * KIB + 8, 401)])
+@pytest.mark.parametrize(("size", "status"), [(16 * KIB - 4, 200), (16 * KIB + 8, 401), (60 * KIB, 401)])
 async def test_a_bearer_token(tables: Platform, size: int, status: int) -> None:
     """The token is good but for its length."""
     short = tables.provider.token("Staff", padding="")

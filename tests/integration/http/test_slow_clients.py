@@ -3,6 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass
+from uuid import uuid4
 
 import pytest
 
@@ -128,7 +129,17 @@ async def test_slow_clients_are_let_go(tables: Platform) -> None:
         await connection.send(begin)
         return await closed_after(connection, begun, drip)
 
-    nothing, half, dripping, blank, second, body, small, refused, discarded = await asyncio.gather(
+    async def long_turn() -> None:
+        """The bounds are for what a client sends: an answer may take longer."""
+        begun = time.monotonic()
+        async with tables.chatting(str(uuid4()), "[slow]") as events:
+            async for _ in events:
+                if time.monotonic() - begun > BODY_PAUSE_SECONDS + 2:
+                    return
+        raise AssertionError
+
+    _, nothing, half, dripping, blank, second, body, small, refused, discarded = await asyncio.gather(
+        long_turn(),
         slow(""),
         slow("GET /sessions HTTP/1.1\r\nHost: x\r\n"),
         slow("GET /sessions HTTP/1.1\r\nx: ", b"y"),
@@ -150,6 +161,16 @@ async def test_slow_clients_are_let_go(tables: Platform) -> None:
     for (seconds, answer), first_line in ((refused, "HTTP/1.1 401 "), (discarded, "HTTP/1.1 200 ")):
         assert answer.startswith(first_line)
         assert seconds < BODY_PAUSE_SECONDS + SOON
+
+
+@pytest.mark.parametrize("announced", ["Content-Length: 39000000", "Transfer-Encoding: chunked"])
+async def test_a_stranger_is_answered_before_the_body_is_there(tables: Platform, announced: str) -> None:
+    connection = await Connection.to(tables.inference_api)
+    await connection.send(request(announced, method="POST", path="/invocations"))
+    if "chunked" in announced:
+        await connection.send(f"{65537:x}\r\n" + "{" * 65537 + "\r\n")
+    first = await asyncio.wait_for(connection.reader.readline(), SOON)
+    assert first.startswith(b"HTTP/1.1 401 ")
 
 
 async def test_a_client_that_is_only_slow_is_served(tables: Platform) -> None:
