@@ -33,8 +33,7 @@ async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
     turn = await say(platform, case, "and now?")
     assert turn.failure is None, f"the next turn failed: {turn.failure}"
     messages = await platform.messages(case.session_id, user=case.user)
-    if not unstored:
-        _assert_alternating(messages)
+    _assert_alternating(messages)
     assert [message["content"][0]["text"] for message in messages[-2:]] == ["and now?", "Hello world."]
     assert messages[-1]["metadata"]["tokenUsage"]["inputTokens"] == 10
     billed = [message["role"] for message in messages if "metadata" in message]
