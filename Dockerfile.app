@@ -2,7 +2,7 @@
 #
 # The base is the index of all platforms of this tag. A newer one: `docker buildx imagetools inspect python:3.13-slim-trixie`,
 # here and in the other Dockerfile.
-ARG PYTHON=docker.io/library/python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+ARG PYTHON=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
 FROM ${PYTHON} AS builder
 
 RUN pip install --no-cache-dir uv==0.13.9
@@ -60,5 +60,5 @@ LABEL org.opencontainers.image.title="AgentCore App API" \
       org.opencontainers.image.description="Sessions, messages and administration over HTTP" \
       org.opencontainers.image.version="2.0.0" \
       org.opencontainers.image.licenses="MIT" \
-      org.opencontainers.image.base.name="docker.io/library/python:3.13.15-slim-trixie" \
+      org.opencontainers.image.base.name="python:3.13.15-slim-trixie" \
       org.opencontainers.image.revision="${REVISION}"
