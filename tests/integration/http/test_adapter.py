@@ -290,6 +290,20 @@ async def test_the_body_is_bounded(client: httpx.AsyncClient, chunked: bool) -> 
     assert (answer.status_code, answer.json()["code"]) == (400, "bad_request")
 
 
+async def test_headers_are_bounded_whatever_the_server(client: httpx.AsyncClient) -> None:
+    """Here it is uvicorn as it comes."""
+    kib = 1024
+    for headers, status in (
+        ({"x": "y" * (32 * kib - 1)}, 200),
+        ({"x": "y" * 32 * kib}, 400),
+        (dict.fromkeys(("a", "b", "c"), "y" * 20 * kib), 200),
+        (dict.fromkeys(("a", "b", "c"), "y" * 22 * kib), 400),
+        ({"Authorization": "bearer " + "y" * 40 * kib}, 401),
+    ):
+        answer = await client.post("/notes/1", json=NOTE, headers=headers)
+        assert answer.status_code == status
+
+
 async def test_the_bounds_grow_with_the_credentials(client: httpx.AsyncClient) -> None:
     """An open route has none, so nobody sends it a large body."""
     answer = await client.post("/many", content=b" " * (64 * 1024 + 1))
