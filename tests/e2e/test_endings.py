@@ -13,7 +13,7 @@ import pytest
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, answer, tool_call
-from tests.support.platform import USER_ID, Platform, until
+from tests.support.platform import ROLE, USER_ID, Platform, until
 
 NOT_ANSWERED = "(This message was not answered.)"
 HANGING = {"steps": [{"text": "abc"}, {"hang": True}]}
@@ -98,7 +98,7 @@ async def test_a_session_belongs_to_whoever_sends_its_first_message(
     model.script({"steps": [{"text": "a secret"}, {"pause_ms": 1500}, *answer(".")["steps"]]})
     running = asyncio.create_task(platform.chat(session_id, "my question"))
     await called(model)
-    somebody = platform.sign_in("000000007", "Staff")
+    somebody = platform.sign_in("000000007", ROLE, "Staff")
     read = await platform.ask(somebody, "GET", f"/sessions/{session_id}/messages")
     assert (read.status_code, read.json()["messages"]) == (200, [])
     assert (await platform.chat(session_id, "mine now", user=somebody)).status == 404

@@ -103,7 +103,9 @@ class TurnService:
             or _refusal(_none_empty(reads.files))
         )
         if refusal is None and reads.session == Success(None):
-            refusal = _refusal(await self._sessions.reserve(request.user.user_id, request.session_id))
+            reserved = await self._sessions.reserve(request.user.user_id, request.session_id)
+            refusal = _refusal(reserved)
+            reads = replace(reads, session=reserved.map(lambda _: None))
         if refusal is not None:
             return Failure(refusal)
         conversation = self._messages.map(
