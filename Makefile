@@ -19,7 +19,7 @@ run:
 
 test:
 	@scripts/bootstrap --model
-	$(PYTHON) -m pytest $(ARGS)
+	$(PYTHON) -m pytest -n 2 --dist loadfile $(ARGS)
 
 quick:
 	@scripts/bootstrap

@@ -273,7 +273,7 @@ async def test_preferences_in_every_form_of_older_data_can_be_changed(
     assert item["preferences"] == expected
 
 
-@pytest.mark.parametrize("body", [{"title": "x" * 500_000}, {"customPromptText": "x" * 500_000}])
+@pytest.mark.parametrize("body", [{"tags": ["x" * 1000] * 500}, {"customPromptText": "x" * 500_000}])
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_record_that_would_be_too_large(
     tables: Platform, ada: httpx.AsyncClient, session_id: str, body: dict[str, Any], exists: bool

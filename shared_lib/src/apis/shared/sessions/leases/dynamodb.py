@@ -6,8 +6,8 @@ It stays when it is released, so that the next turn sees when that was, and is l
 import time
 
 from apis.shared.aws.dynamodb import F, Key, Table, assigned
-from apis.shared.errors import ErrorDetail
-from apis.shared.result import Result, Success, railway
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.leases.repository import EXPIRY_SECONDS, RECENT_SECONDS, Held, Taken, process_of
 
 _DAY_SECONDS = 24 * 60 * 60
@@ -33,8 +33,10 @@ class DynamoLeases:
         if item is None:
             held = (await self._table.get(key, consistent=True)).unwrap()
             return Success(Held(is_aborted=held is None or "owner" not in held or held.get("aborted") is True))
-        released = item.get("releasedAt")
-        return Success(Taken(is_recent=isinstance(released, int) and released > now - RECENT_SECONDS))
+        released = item.get("releasedAt", 0)
+        if item.get("owner") != owner or not isinstance(released, int):
+            return Failure(internal_error(None, entity="turn lease", key=f"{key['PK']} / {key['SK']}"))
+        return Success(Taken(is_recent=released > now - RECENT_SECONDS))
 
     async def abort(self, user_id: str, session_id: str, owner: str) -> Result[None, ErrorDetail]:
         aborted = await self._table.update_if(
