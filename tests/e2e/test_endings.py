@@ -26,7 +26,7 @@ async def called(model: ModelServer, times: int = 1) -> None:
     await until(enough, seconds=30)
 
 
-async def leave_around_a_failure(platform: Platform, *, sessions: int, at_once: int = 20) -> list[str]:
+async def leave_around_a_failure(platform: Platform, *, sessions: int, at_once: int = 4) -> list[str]:
     """Clients that leave at a random moment around the failure of the model. Session ids that are busy five seconds
     later, or whose roles do not alternate."""
     limit = asyncio.Semaphore(at_once)
@@ -52,7 +52,7 @@ async def leave_around_a_failure(platform: Platform, *, sessions: int, at_once: 
 
 @pytest.mark.timeout(180)
 async def test_a_client_that_leaves_around_a_failure_never_locks_its_session(platform: Platform) -> None:
-    assert await leave_around_a_failure(platform, sessions=60) == []
+    assert await leave_around_a_failure(platform, sessions=40) == []
 
 
 async def test_a_message_whose_ending_could_not_be_stored_is_answered_by_the_next_turn(
