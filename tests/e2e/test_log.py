@@ -2,7 +2,7 @@
 
 import json
 
-from tests.support.model_server import ModelServer
+from tests.support.model_server import ModelServer, answer, tool_call
 from tests.support.platform import Platform
 
 LONGEST_RECORD = 8_000
@@ -28,3 +28,14 @@ async def test_addresses_are_not_logged(tables: Platform) -> None:
     for service in (tables.app_api, tables.inference_api):
         assert "client+wrote" not in service.process.output()
         assert "client%20wrote" not in service.process.output()
+
+
+async def test_content_is_not_logged_at_any_level(tables: Platform, model: ModelServer, session_id: str) -> None:
+    model.script(tool_call(("t1", "calculator", {"expression": "40012 + 1"})), answer("an answer of the model"))
+    async with tables.fresh(LOG_LEVEL="DEBUG") as platform:
+        turn = await platform.chat(session_id, message="a question of the user", enabled_tools=["calculator"])
+        assert turn.shown[-1].text == "an answer of the model"
+        await platform.settled(turn.request_id)
+        output = platform.inference_api.process.output()
+    for content in ("question of the user", "answer of the model", "40012"):
+        assert content not in output

@@ -11,7 +11,7 @@ import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -126,6 +126,8 @@ class Surroundings:
     model: ModelServer
     variables: Mapping[str, str]
     """The resources of the services; the endpoint that they name is the proxy."""
+    chosen: Mapping[str, str] = field(default_factory=dict)
+    """What a test wants otherwise than the rest."""
 
     def environment(self) -> dict[str, str]:
         """No retries and no kept permissions, so that each call is made, and made once."""
@@ -144,6 +146,7 @@ class Surroundings:
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
+            **self.chosen,
         }
 
 
@@ -337,9 +340,10 @@ class Platform(AwsAccess):
         return [*tables, *words, self.variables[stored.MEMORY]]
 
     @asynccontextmanager
-    async def fresh(self) -> "AsyncIterator[Platform]":
-        """The same surroundings with services of its own, both running, which a test may stop."""
-        async with running_platform(self.surroundings, self.root, in_tables=self.in_tables) as platform:
+    async def fresh(self, **variables: str) -> "AsyncIterator[Platform]":
+        """The same surroundings with services of its own, both running with `variables`, which a test may stop."""
+        around = replace(self.surroundings, chosen=variables)
+        async with running_platform(around, self.root, in_tables=self.in_tables) as platform:
             platform.start()
             yield platform
 

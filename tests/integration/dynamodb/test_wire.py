@@ -383,7 +383,7 @@ async def test_no_log_shows_what_is_stored(connect: Connect, caplog: pytest.LogC
     """Not even with every logger at its lowest level."""
     caplog.set_level(logging.DEBUG)
     for name in list(logging.root.manager.loggerDict):
-        logging.getLogger(name).setLevel(logging.DEBUG)
+        caplog.set_level(logging.DEBUG, logger=name)
     secret, answered = "what-somebody-wrote", "what-is-stored"
     failing = says({"__type": "x#InternalServerError"}, status="500 Bad")
     async with raw_server(says({"Item": {"text": {"S": answered}}}), failing, says({})) as server:

@@ -20,8 +20,7 @@ from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import ErrorTable, Failure, Success, attempt_stream
 
 # Its warnings quote what models wrote.
-_LOGGER = logging.getLogger("strands")
-_LOGGER.setLevel(logging.ERROR)
+logging.getLogger("strands").setLevel(logging.ERROR)
 
 
 class Throttled(ModelThrottledException):
@@ -42,9 +41,6 @@ class Overflowed(ContextWindowOverflowException):
 
 def run_errors(provider: ErrorTable) -> ErrorTable:
     """Everything that a run can fail with, `provider` being the table of its model's library; the rest are bugs."""
-
-    # Again for each run: whoever configures logging after the import may have undone it.
-    _LOGGER.setLevel(logging.ERROR)
 
     def unwrapped(wrapper: EventLoopException) -> ErrorDetail | None:
         return table.classify(wrapper.original_exception)

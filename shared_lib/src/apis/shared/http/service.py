@@ -124,7 +124,12 @@ def _refuse_unguarded(router: ResultRouter, open_routes: Collection[Route]) -> N
 
 
 def configure_logging(level: str) -> None:
-    """One JSON object per line on stderr, for our own loggers and those of libraries."""
+    """One JSON object per line on stderr.
+
+    `level` is of our own loggers. Of libraries nothing below INFO is written, because what they say for debugging
+    quotes whole requests; the framework of the agents quotes models in its warnings too.
+    """
+    libraries = max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__)
     logging.config.dictConfig(
         {
             "version": 1,
@@ -138,8 +143,11 @@ def configure_logging(level: str) -> None:
             },
             "filters": {"request_ids": {"()": RequestIds}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json", "filters": ["request_ids"]}},
-            "root": {"handlers": ["stderr"], "level": level},
+            "root": {"handlers": ["stderr"], "level": libraries},
             "loggers": {
+                "apis": {"level": level},
+                "agents": {"level": level},
+                "strands": {"level": "ERROR"},
                 "httpx": {"level": "WARNING"},
                 "botocore": {"level": "WARNING"},
                 # Its lines hold whole addresses, with what clients wrote into them.
