@@ -51,6 +51,21 @@ async def test_of_two_turns_at_once_in_two_processes_one_answers(
     assert (await platform.session(session_id))["messageCount"] == 3
 
 
+async def test_a_turn_that_is_refused_has_no_lease_to_release(
+    tables: Platform, other_tables: Platform, model: ModelServer, session_id: str
+) -> None:
+    model.script({"steps": [{"pause_ms": 1500}, *answer("One.")["steps"]]})
+    running = asyncio.create_task(tables.chat(session_id))
+    await until(lambda: _called(model))
+    with tables.proxy.recording() as recording:
+        refused = await other_tables.chat(session_id)
+    assert (refused.status, refused.body["code"]) == (409, "conflict")
+    leases = [call.target.operation for call in recording.calls if "TURN_LEASE" in call.text]
+    # Asked for until it gives up, each time with a look at who has it.
+    assert leases == ["UpdateItem", "GetItem"] * (len(leases) // 2)
+    assert (await running).failure is None
+
+
 async def test_a_client_that_hangs_up_goes_on_in_the_other_process(
     platform: Platform, other: Platform, model: ModelServer, session_id: str
 ) -> None:

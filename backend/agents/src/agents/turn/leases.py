@@ -38,6 +38,7 @@ class TurnLeases:
                 case Held(is_aborted):
                     limit = ABORTED_TURN_WAIT_SECONDS if is_aborted else LIVE_TURN_WAIT_SECONDS
                     if time.monotonic() - started >= limit:
+                        lease.is_elsewhere = True
                         return Failure(BUSY)
             is_first = False
             await asyncio.sleep(POLL_SECONDS)
@@ -49,6 +50,8 @@ class TurnLeases:
 
     async def give_back(self, lease: Lease) -> Result[None, ErrorDetail]:
         """Let other processes have the session; tried again for a minute when the store fails."""
+        if lease.is_elsewhere:
+            return Success(None)
         released = await self._store.release(*lease.key, lease.owner)
         if isinstance(released, Failure):
             background.spawn(self._give_back_later(lease), name="release the lease of a session")

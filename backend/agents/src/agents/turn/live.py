@@ -16,10 +16,11 @@ type SessionKey = tuple[str, str]
 
 @dataclass(slots=True, eq=False)
 class Lease:
-    """The right to run the one turn of a session."""
+    """The right to run the one turn of a session. `is_elsewhere`: another process has it, and keeps it."""
 
     key: SessionKey
     owner: str = field(default_factory=new_owner)
+    is_elsewhere: bool = False
     aborted: asyncio.Event = field(default_factory=asyncio.Event)
     released: asyncio.Event = field(default_factory=asyncio.Event)
 
