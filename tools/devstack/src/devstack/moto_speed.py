@@ -4,6 +4,7 @@
   patterns on a host name that it has made up itself. The answer for a name never changes.
 - It writes a DynamoDB answer by asking for each possible member of each value of each attribute, through four layers:
   20 items take 40 ms. An attribute value is its own wire form.
+- A query sorts every item of its table before it looks for those of its partition.
 - It parses an update expression twice, although it then works on a copy of the result.
 - It looks through all members of a class of handlers for the names of its methods.
 - It starts a thread for every request, since the server closes each connection.
@@ -19,7 +20,8 @@ from moto import backends
 from moto.core import responses
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
-from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.dynamo_type import DynamoType, Item
+from moto.dynamodb.models.table import Table
 from moto.dynamodb.parsing import expressions
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
 from werkzeug.serving import ThreadedWSGIServer
@@ -29,6 +31,8 @@ _EXPRESSIONS = 256
 _WORKERS = 16
 
 type Written = MutableMapping[str, Any]  # Any, here and below: as moto has it
+type Found = tuple[list[Item], int, dict[str, Any] | None]
+type Conditions = list[tuple[str, DynamoType]]
 type Serialize = Callable[[ResponseSerializer, Written, Any, Any, str], None]
 
 
@@ -41,6 +45,7 @@ def install() -> None:
     parser: Any = vars(expressions)["UpdateExpressionParser"]  # Any: moto has no types for this module
     parser.make = functools.lru_cache(_EXPRESSIONS)(parser.make)
     vars(responses)["method_names_from_class"] = functools.cache(method_names_from_class)
+    Table.query = _of_its_partition(Table.query)  # type: ignore[method-assign]  # mends moto in place
     ResponseSerializer._serialize = _directly(ResponseSerializer._serialize)  # type: ignore[method-assign,assignment]  # mends moto in place
 
 
@@ -56,6 +61,41 @@ def serve(server: ThreadedWSGIServer) -> None:
 
 
 _modules = backends.list_of_moto_modules
+
+
+def _of_its_partition(query: Callable[..., Found]) -> Callable[..., Found]:
+    @functools.wraps(query)
+    def ask(table: Table, *args: Any, hash_key_conditions: Conditions | None = None, **kwargs: Any) -> Found:
+        narrow: Any = table  # Any: the method that a query reads its table with is replaced while it runs
+        found = _partition(table, hash_key_conditions or [])
+        narrow.all_items = lambda: found
+        try:
+            return query(table, *args, hash_key_conditions=hash_key_conditions, **kwargs)
+        finally:
+            del narrow.all_items
+
+    return ask
+
+
+def _partition(table: Table, conditions: Conditions) -> list[Item]:
+    """In any order: a query sorts what it has found."""
+    for name, wanted in conditions:
+        if name == table.hash_key_attr:
+            candidates = [table.items[wanted]] if wanted in table.items else []
+            break
+    else:
+        candidates = list(table.items.values())
+    return [
+        item
+        for stored in candidates
+        for item in ([stored] if isinstance(stored, Item) else stored.values())
+        if all(_equal(item.attrs.get(name), wanted) for name, wanted in conditions)
+    ]
+
+
+def _equal(held: DynamoType | None, wanted: DynamoType) -> bool:
+    # A number may be written in several ways; text, which nearly all keys are, in one.
+    return held is not None and (held == wanted if wanted.is_number() else held.value == wanted.value)
 
 
 def _directly(serialize: Serialize) -> Serialize:
