@@ -5,6 +5,8 @@ PYTHON := .venv/bin/python
 PLUGIN_TABLE := 'tools/must_use/tests/test_table.py::test_with_the_mypy_of_this_environment[last plugin]'
 # For the tests that make environments of their own.
 export UV := $(CURDIR)/scripts/uv
+# Many short processes are started: without compiled files each would compile what it imports.
+export PYTHONDONTWRITEBYTECODE :=
 
 help:
 	@echo "make run    the whole platform on this machine   (options: make run ARGS='--help')"
