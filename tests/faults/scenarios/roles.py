@@ -6,11 +6,13 @@ from tests.support.platform import Platform
 from tests.support.stored import Thing
 
 ADMIN = ("DotNetDevelopers",)
-ROLE = {"role_id": lambda case: role_id(case)}
 
 
 def role_id(case: Case) -> str:
     return f"role_{case.marker}"
+
+
+ROLE = {"role_id": role_id}
 
 
 def a_role(_: Platform, case: Case) -> Iterator[Thing]:

@@ -3,7 +3,8 @@
 import asyncio
 
 from apis.shared.lifecycle import background, shutdown
-from apis.shared.rbac.admin_service import get_app_role_admin_service, system_roles
+from apis.shared.rbac.admin_service import AppRoleAdminService, get_app_role_admin_service, system_roles
+from apis.shared.rbac.models import AppRole
 from apis.shared.result import best_effort
 from apis.shared.wiring import once
 
@@ -24,15 +25,14 @@ def _cancel(task: asyncio.Task[None]) -> None:
 
 
 async def _seed() -> None:
-    roles = get_app_role_admin_service()
-    if roles is not None:
-        await asyncio.gather(
-            *(
-                best_effort(
-                    roles.seed(role),
-                    reason="Permissions are resolved without this role too, and the next start creates it.",
-                    default=False,
-                )
-                for role in system_roles()
-            )
-        )
+    service = get_app_role_admin_service()
+    if service is not None:
+        await asyncio.gather(*(_seed_one(service, role) for role in system_roles()))
+
+
+async def _seed_one(service: AppRoleAdminService, role: AppRole) -> None:
+    await best_effort(
+        service.seed(role),
+        reason="Permissions are resolved without this role too, and the next start creates it.",
+        default=False,
+    )
