@@ -26,8 +26,8 @@ from apis.shared.rbac.cache import get_app_role_cache
 from apis.shared.rbac.repository import ROLE_CHANGED, role_not_found
 from apis.shared.result import Result, Success, require
 
-admin_router = AdminRouter(guard=require_admin, tags=["Roles"])
-system_admin_router = AdminRouter(guard=require_system_admin, tags=["Roles"])
+admin_router = AdminRouter(guard=require_admin, tags=["Roles"], errors=STORE_ERRORS)
+system_admin_router = AdminRouter(guard=require_system_admin, tags=["Roles"], errors=STORE_ERRORS)
 
 # As OpenAPI shows them.
 NOT_FOUND = role_not_found("research_staff")
@@ -48,7 +48,7 @@ async def _configured() -> Result[AppRoleAdminService, ErrorDetail]:
 Roles = Annotated[AppRoleAdminService, Depends(_configured)]
 
 
-@admin_router.get("/roles/", summary="List roles", errors=STORE_ERRORS)
+@admin_router.get("/roles/", summary="List roles")
 async def list_roles(roles: Roles, enabled_only: EnabledOnly = False) -> Result[AppRoleListResponse, ErrorDetail]:
     """All roles, the highest priority first, then by id."""
     return (await roles.list_roles(enabled_only=enabled_only)).map(AppRoleListResponse.of_roles)
@@ -58,7 +58,7 @@ async def list_roles(roles: Roles, enabled_only: EnabledOnly = False) -> Result[
     "/roles/",
     summary="Create a role",
     status_code=201,
-    errors=(*STORE_ERRORS, TAKEN, UNKNOWN_PARENT, TOO_MANY_ITEMS, ROLE_CHANGED),
+    errors=(TAKEN, UNKNOWN_PARENT, TOO_MANY_ITEMS, ROLE_CHANGED),
 )
 async def create_role(
     admin: SystemAdminUser, roles: Roles, body: AppRoleCreate
@@ -80,7 +80,7 @@ async def invalidate_cache() -> Result[None, ErrorDetail]:
     return Success(None)
 
 
-@admin_router.get("/roles/{role_id}", summary="Get a role", errors=(*STORE_ERRORS, NOT_FOUND))
+@admin_router.get("/roles/{role_id}", summary="Get a role", errors=(NOT_FOUND,))
 async def get_role(roles: Roles, role_id: RoleIdInPath) -> Result[AppRoleResponse, ErrorDetail]:
     """One role, enabled or not."""
     return (await roles.get_role(role_id)).map(AppRoleResponse.of)
@@ -89,7 +89,7 @@ async def get_role(roles: Roles, role_id: RoleIdInPath) -> Result[AppRoleRespons
 @system_admin_router.patch(
     "/roles/{role_id}",
     summary="Change a role",
-    errors=(*STORE_ERRORS, NOT_FOUND, UNKNOWN_PARENT, PROTECTED, TOO_MANY_ITEMS, ROLE_CHANGED),
+    errors=(NOT_FOUND, UNKNOWN_PARENT, PROTECTED, TOO_MANY_ITEMS, ROLE_CHANGED),
 )
 async def update_role(
     admin: SystemAdminUser, roles: Roles, role_id: RoleIdInPath, body: AppRoleUpdate
@@ -103,7 +103,7 @@ async def update_role(
 @system_admin_router.delete(
     "/roles/{role_id}",
     summary="Delete a role",
-    errors=(*STORE_ERRORS, NOT_FOUND, SYSTEM_ROLE, ROLE_CHANGED),
+    errors=(NOT_FOUND, SYSTEM_ROLE, ROLE_CHANGED),
 )
 async def delete_role(admin: SystemAdminUser, roles: Roles, role_id: RoleIdInPath) -> Result[None, ErrorDetail]:
     """Roles that inherit from it keep what they have until they are saved or synced."""
@@ -113,7 +113,7 @@ async def delete_role(admin: SystemAdminUser, roles: Roles, role_id: RoleIdInPat
 @system_admin_router.post(
     "/roles/{role_id}/sync",
     summary="Compute anew what a role gives",
-    errors=(*STORE_ERRORS, NOT_FOUND, ROLE_CHANGED),
+    errors=(NOT_FOUND, ROLE_CHANGED),
 )
 async def sync_role(
     admin: SystemAdminUser, roles: Roles, role_id: RoleIdInPath
