@@ -222,6 +222,8 @@ class Platform(AwsAccess):
                 health_path=HEALTH_PATHS[product],
             )
         )
+        # What a process begins after its first healthy answer is done before a test looks at its calls.
+        httpx.post(f"{service.base_url}/steer/rest", trust_env=False, timeout=_TIMEOUT).raise_for_status()
         started = RunningService(service)
         self._running.push_async_callback(started.aclose)
         return started

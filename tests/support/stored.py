@@ -278,6 +278,38 @@ def role_mapping(role_id: str, jwt_role: str, **attributes: Any) -> Row:
     )
 
 
+def whole_role(role_id: str, **definition: Any) -> Iterator[Row]:
+    """A role with all that its definition says, in the layout of every deployment."""
+    (row, *_) = role(
+        role_id,
+        **{
+            "description": "",
+            "inheritsFrom": [],
+            "grantedTools": [],
+            "grantedModels": [],
+            "priority": 0,
+            "isSystemRole": False,
+            "enabled": True,
+            "createdAt": "2025-01-15T10:30:00Z",
+            "updatedAt": "2025-01-15T10:30:00.123456Z",
+            "createdBy": "111111111",
+            **granting(*definition.get("grantedTools", ()), models=definition.get("grantedModels", ())),
+            **definition,
+        },
+    )
+    yield row
+    copied = {name: row.item[name] for name in ("roleId", "displayName", "enabled")}
+    for kind, index, number, member in (
+        ("JWT_MAPPING", "JWT_ROLE", 1, "jwtRoleMappings"),
+        ("TOOL_GRANT", "TOOL", 2, "grantedTools"),
+        ("MODEL_GRANT", "MODEL", 3, "grantedModels"),
+    ):
+        for name in row.item[member]:
+            keys = {"PK": f"ROLE#{role_id}", "SK": f"{kind}#{name}"}
+            indexed = {f"GSI{number}PK": f"{index}#{name}", f"GSI{number}SK": f"ROLE#{role_id}"}
+            yield Row(ROLES, {**keys, **indexed, **copied})
+
+
 def granting(*tools: str, models: Sequence[str] = (), tier: str | None = None) -> dict[str, Any]:
     """What a role allows, for `role`."""
     return {"effectivePermissions": {"tools": list(tools), "models": list(models), "quotaTier": tier}}

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Result, Success, attempt, fold
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, best_effort, fold
 from apis.shared.wiring import on_forget
 
 logger = logging.getLogger(__name__)
@@ -66,12 +66,19 @@ def _json_array_or_default(value: object, info: ValidationInfo) -> object:
     return fold(attempt(_json_array, value, errors=_UNREADABLE_JSON), success=lambda parsed: parsed, failure=default)
 
 
+def _minutes(value: object, variable: str) -> Result[object, ErrorDetail]:
+    text = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str) and not (text.isascii() and text.isdigit()):
+        return Failure(internal_error(None, variable=variable))
+    return Success(value)
+
+
 def _minutes_or_default(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str) and not value.strip().isdigit():
-        # Affects only the freshness of a cache.
-        logger.warning("not a number of minutes, using the default", extra={"variable": str(info.field_name).upper()})
-        return Settings.default_of(AppRoleCacheSettings, str(info.field_name))
-    return value
+    return best_effort(
+        _minutes(value, str(info.field_name).upper()),
+        reason="How long permissions are kept changes only how soon a change of roles is seen.",
+        default=Settings.default_of(AppRoleCacheSettings, str(info.field_name)),
+    )
 
 
 def _folder(value: Path) -> Path:

@@ -1,10 +1,13 @@
 """`uvicorn apis.app_api.main:app`"""
 
 from apis.app_api.health.routes import router as health
+from apis.app_api.roles.routes import admin_router as roles
+from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
+    AppRoleCacheSettings,
     AuthSettings,
     AwsSettings,
     InstitutionSettings,
@@ -19,7 +22,14 @@ LOCAL_ORIGIN = "http://localhost:4200"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 load_env_file()
-for concern in (AwsSettings, AuthSettings, InstitutionSettings, MemorySettings, StorageSettings):
+for concern in (
+    AppRoleCacheSettings,
+    AwsSettings,
+    AuthSettings,
+    InstitutionSettings,
+    MemorySettings,
+    StorageSettings,
+):
     settings(concern)
 
 
@@ -37,9 +47,10 @@ app = create_service(
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions],
+    routers=[health, sessions, roles, role_changes],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=warn_unaccounted,
