@@ -61,7 +61,7 @@ class Tokens(BaseModel):
 
     access_token: Annotated[str, Field(min_length=1)]
     refresh_token: Annotated[str, _text_or("")] = ""
-    id_token: str | None = None
+    id_token: Annotated[str | None, BeforeValidator(lambda value: None if value == "" else value)] = None
     token_type: Annotated[str, _text_or(DEFAULT_TOKEN_TYPE)] = DEFAULT_TOKEN_TYPE
     expires_in: Annotated[int, BeforeValidator(_lifetime)] = DEFAULT_LIFETIME_SECONDS
     scope: Annotated[str, _text_or("")] = ""
