@@ -43,7 +43,7 @@ def grants(clock: Clock) -> Grants:
     return Grants(APPLICATION, SIGNER, clock=clock)
 
 
-def redemption(code: str, **other: str) -> dict[str, str]:
+def redemption(code: str, /, **other: str) -> dict[str, str]:
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": PLACE, "code_verifier": VERIFIER}
     return {**CREDENTIALS, **form, **other}
 
