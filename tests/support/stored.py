@@ -21,6 +21,7 @@ TOOLS: Final = ROLES
 MODELS: Final = "DYNAMODB_MANAGED_MODELS_TABLE_NAME"
 FILES: Final = "DYNAMODB_USER_FILES_TABLE_NAME"
 FILES_BUCKET: Final = "S3_USER_FILES_BUCKET_NAME"
+STATES: Final = "DYNAMODB_OIDC_STATE_TABLE_NAME"
 MEMORY: Final = "AGENTCORE_MEMORY_ID"
 
 MOMENT: Final = "2025-01-15T10:30:45.123456+00:00"
@@ -333,6 +334,20 @@ def tool(tool_id: str, **attributes: Any) -> Row:
         },
         attributes,
     )
+
+
+def pending_state(state: str, **attributes: Any) -> Row:
+    """What a sign-in waits with for the browser to come back; it expires late."""
+    item = {
+        "PK": f"STATE#{state}",
+        "SK": f"STATE#{state}",
+        "state": state,
+        "expiresAt": LATE_TTL,
+        "created_at": 1_700_000_000,
+        "code_verifier": "verifier",
+        "nonce": "nonce",
+    }
+    return _row(STATES, item, attributes)
 
 
 def payload(message: StoredMessage) -> dict[str, Any]:

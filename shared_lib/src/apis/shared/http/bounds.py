@@ -128,6 +128,8 @@ ParentIds = Annotated[list[KeyId], FailFast(), distinct_at_most(PARENT_IDS)]
 """Ids of things that are each read in order to check the request, each taken once."""
 ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_most(TOOL_IDS)]
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
+IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
+"""A code or token that an identity provider has issued."""
 Integer = Annotated[int, AfterValidator(_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
 Temperature = Annotated[Number, AfterValidator(_temperature)]
