@@ -2,7 +2,7 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success
@@ -40,6 +40,12 @@ class TtlCache[K: Hashable, V]:
     def invalidate(self) -> None:
         self._generation += 1
         self._entries.clear()
+
+    def invalidate_keys(self, keys: Iterable[K]) -> None:
+        """Only these go; of what is being read meanwhile nothing is kept, whatever its key."""
+        self._generation += 1
+        for key in keys:
+            self._entries.pop(key, None)
 
     def _keep(self, key: K, value: V, generation: int) -> V:
         if generation == self._generation and self._ttl_seconds > 0 and value is not None:

@@ -2,6 +2,8 @@
 
 from apis.app_api.health.routes import router as health
 from apis.app_api.sessions.routes import router as sessions
+from apis.app_api.users.routes import admin_router as admin_users
+from apis.app_api.users.routes import router as users
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
@@ -37,9 +39,10 @@ app = create_service(
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions],
+    routers=[health, sessions, users, admin_users],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=warn_unaccounted,
