@@ -164,6 +164,16 @@ def known_usage(user_id: str, model_id: str, now: datetime) -> Iterator[Row]:
         yield Row(ROLLUPS, {"PK": f"ACTIVE#{period}", "SK": user_id, "trackedAt": now.isoformat(), "TTL": LATE_TTL})
 
 
+def spent(user_id: str, cost: Any, **attributes: Any) -> Row:
+    """What the user spent this month."""
+    month = f"{datetime.now(UTC):%Y-%m}"
+    return _row(
+        SUMMARIES,
+        {"PK": f"USER#{user_id}", "SK": f"PERIOD#{month}", "userId": user_id, "totalCost": cost},
+        attributes,
+    )
+
+
 def sanitised(model_id: str) -> str:
     """A model id as part of a key."""
     return re.sub(r"[^A-Za-z0-9_]", "_", model_id)

@@ -108,3 +108,10 @@ async def test_what_was_read_before_an_invalidation_is_not_kept_after_it(cache: 
     assert await overtaken == Success(2)
     await read(cache, "fresh", 3)
     assert [cache.get(name) for name in ("kept", "overtaken", "fresh")] == [None, None, 3]
+
+
+async def test_a_key_that_is_invalidated_goes_alone(cache: TtlCache[str, int]) -> None:
+    for key in ("a", "b"):
+        await read(cache, key, 1)
+    cache.invalidate_keys(["a", "absent"])
+    assert (cache.get("a"), cache.get("b")) == (None, 1)

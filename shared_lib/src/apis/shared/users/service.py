@@ -1,6 +1,7 @@
 """Looks people up: for whoever wants to share something, and for administrators."""
 
 import asyncio
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from apis.shared.wiring import once
 
 PAGE_SIZE = 100
 MOST_PAGES = 10
+
+_DOTTED = re.compile("i\u0307+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +46,15 @@ class UserDirectory:
             self._users.list_users_by_status(ACTIVE, PAGE_SIZE),
         )
         found: dict[str, UserListing] = {one.user_id: one for one in exact.unwrap() if one.status == ACTIVE}
-        for _ in range(MOST_PAGES):
-            if len(found) >= limit:
-                break
+        pages = 1
+        while len(found) < limit:
             listings, last = page.unwrap()
             matching = (one for one in listings if one.user_id not in found and _matches(one, wanted))
             found |= {one.user_id: one for one in islice(matching, limit - len(found))}
-            if last is None:
+            if last is None or len(found) >= limit or pages == MOST_PAGES:
                 break
             page = await self._users.list_users_by_status(ACTIVE, PAGE_SIZE, last)
+            pages += 1
         return Success(sorted(found.values(), key=lambda one: (folded(one.email) != wanted, one.name.lower()))[:limit])
 
     @railway
@@ -77,9 +80,9 @@ def folded(text: str) -> str:
     """What is the same for a reader is the same text."""
     if text.isascii():
         return text.lower()
-    composed = unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).casefold())
+    letters = unicodedata.normalize("NFC", text).casefold()
     # Case folding keeps the dot of a capital dotted I, which no small i has.
-    return composed.replace("i\u0307", "i")
+    return unicodedata.normalize("NFC", _DOTTED.sub("i", letters))
 
 
 def _matches(listing: UserListing, wanted: str) -> bool:
