@@ -70,7 +70,7 @@ async def test_everything_of_somebody(tables: Platform, admin: User, user_id: st
             "picture": "p.png",
             "emailDomain": "cs.edu",
             "createdAt": "2024-08-01T08:00:00Z",
-            "lastLoginAt": "2025-01-15T10:30:00Z",
+            "lastLoginAt": "2025-02-01T00:00:00Z",
             "status": "active",
         },
         "costSummary": {

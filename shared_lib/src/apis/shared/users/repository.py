@@ -1,8 +1,6 @@
 """People in the users table: one item each."""
 
 from dataclasses import dataclass
-from functools import reduce
-from operator import and_
 from typing import Self
 
 from apis.shared.aws.dynamodb import (
@@ -16,6 +14,7 @@ from apis.shared.aws.dynamodb import (
     UpdateExpression,
     Value,
     assigned,
+    assigned_once,
     is_key,
     parse_as,
 )
@@ -149,8 +148,8 @@ class UserRepository:
         Whoever is known keeps `created_at` and status: a request must not make somebody active again who was suspended.
         """
         table = self._to_write(profile).unwrap()
-        once = (F(name).set_if_not_exists(value) for name, value in _known_once(profile).items())
-        item = (await table.update_and_get(_key(profile.user_id), reduce(and_, once, _change(profile)))).unwrap()
+        change = _change(profile) & assigned_once(_known_once(profile))
+        item = (await table.update_and_get(_key(profile.user_id), change)).unwrap()
         written = parse_as(UserProfile, item).unwrap()
         return Success((written, written.created_at == profile.created_at))
 

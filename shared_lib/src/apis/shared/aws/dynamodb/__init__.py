@@ -18,6 +18,7 @@ from apis.shared.aws.dynamodb.expressions import (
     UpdateExpression,
     added,
     assigned,
+    assigned_once,
     increased,
 )
 from apis.shared.aws.dynamodb.table import Page, Query, Table, is_lost_condition, transact
@@ -62,6 +63,7 @@ __all__ = [
     "Value",
     "added",
     "assigned",
+    "assigned_once",
     "decode",
     "decode_item",
     "dynamodb",
