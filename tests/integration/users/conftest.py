@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 
 from tests.support import stored
@@ -5,10 +7,11 @@ from tests.support.platform import Platform, User
 
 
 @pytest.fixture
-def people(tables: Platform) -> Platform:
-    """The platform with nobody in the users table."""
+def people(tables: Platform) -> Iterator[Platform]:
+    """The platform with nobody in the users table; whom a test stores, it leaves to no other."""
     tables.clear(stored.USERS)
-    return tables
+    yield tables
+    tables.clear(stored.USERS)
 
 
 @pytest.fixture

@@ -38,8 +38,10 @@ def seed_people(client: "DynamoDBClient", created: Mapping[str, str]) -> None:
     for number, person in enumerate(PEOPLE):
         seen = (now - timedelta(hours=number)).isoformat().replace("+00:00", "Z")
         roles: list[_Text] = [{"S": role} for role in person.roles]
-        item = {**_texts(_profile(person, seen)), "roles": {"L": roles}}
-        client.put_item(TableName=created["DYNAMODB_USERS_TABLE_NAME"], Item=item)
+        client.put_item(
+            TableName=created["DYNAMODB_USERS_TABLE_NAME"],
+            Item={**_texts(_profile(person, seen)), "roles": {"L": roles}},
+        )
     quotas, stamp = created["DYNAMODB_QUOTA_TABLE"], now.isoformat().replace("+00:00", "Z")
     written = {"createdAt": stamp, "updatedAt": stamp, "createdBy": PEOPLE[0].user_id}
     tier = {
