@@ -58,7 +58,7 @@ async def steps(number: int = 20) -> None:
 
 
 async def test_a_burst_of_one_user_writes_the_first_and_the_last_state(writes: Writes) -> None:
-    mirror = UserMirror(writes)
+    mirror = UserMirror(writes, pause_seconds=0)
     mirror.note(user("first"))
     await steps()
     for name in ("second", "third", "last"):
@@ -74,8 +74,19 @@ async def test_a_burst_of_one_user_writes_the_first_and_the_last_state(writes: W
     assert mirror._latest == {}
 
 
+async def test_what_is_asked_for_at_once_is_one_write(writes: Writes) -> None:
+    writes.go.set()
+    mirror = UserMirror(writes, pause_seconds=0.02)
+    for name in ("first", "second", "last"):
+        mirror.note(user(name))
+        await steps()
+    assert writes.written == [], "the answers go first"
+    await asyncio.gather(*background._tasks)
+    assert writes.written == ["last"]
+
+
 async def test_a_state_that_waits_for_a_place_is_replaced_too(writes: Writes) -> None:
-    mirror = UserMirror(writes)
+    mirror = UserMirror(writes, pause_seconds=0)
     for number in range(sync.AT_ONCE):
         mirror.note(user("busy", str(number)))
     mirror.note(user("old", "x"))
@@ -88,7 +99,7 @@ async def test_a_state_that_waits_for_a_place_is_replaced_too(writes: Writes) ->
 
 
 async def test_what_waits_is_bounded(writes: Writes, caplog: pytest.LogCaptureFixture) -> None:
-    mirror, site = UserMirror(writes), "apis.shared.users.sync:UserMirror.note"
+    mirror, site = UserMirror(writes, pause_seconds=0), "apis.shared.users.sync:UserMirror.note"
     before = suppression_counts().get(site, 0)
     for number in range(sync.MOST_PEOPLE + 3):
         mirror.note(user("somebody", str(number)))
@@ -103,7 +114,7 @@ async def test_what_waits_is_bounded(writes: Writes, caplog: pytest.LogCaptureFi
 
 
 async def test_a_failure_ends_neither_the_mirror_nor_the_next_write(writes: Writes) -> None:
-    mirror = UserMirror(writes)
+    mirror = UserMirror(writes, pause_seconds=0)
     writes.answer = lambda: Failure(service_unavailable())
     writes.go.set()
     for name in ("one", "two"):
@@ -113,12 +124,12 @@ async def test_a_failure_ends_neither_the_mirror_nor_the_next_write(writes: Writ
 
 
 async def test_d_15_a_reference_is_kept(writes: Writes) -> None:
-    UserMirror(writes).note(user("kept"))
+    UserMirror(writes, pause_seconds=0).note(user("kept"))
     assert "mirror a user" in {task.get_name() for task in background._tasks}
 
 
 async def test_a_stop_does_not_wait(writes: Writes) -> None:
-    UserMirror(writes).note(user("slow"))
+    UserMirror(writes, pause_seconds=0).note(user("slow"))
     await steps()
     async with asyncio.timeout(1):
         await background.drain(30)
@@ -128,7 +139,7 @@ async def test_a_stop_does_not_wait(writes: Writes) -> None:
 @pytest.mark.parametrize(("enabled", "email"), [(False, "a@a.test"), (True, "")], ids=["no table", "no e-mail"])
 async def test_f_users_15_nothing_is_started_for_nothing(enabled: bool, email: str) -> None:
     writes = Writes(enabled=enabled)
-    UserMirror(writes).note(user("nobody", email=email))
+    UserMirror(writes, pause_seconds=0).note(user("nobody", email=email))
     await steps()
     assert writes.written == []
 

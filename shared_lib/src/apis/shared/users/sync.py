@@ -16,6 +16,8 @@ type Synced = tuple[UserProfile | None, bool]
 
 AT_ONCE = 4
 """Writes. A table that hangs must leave the connections to the requests."""
+PAUSE_SECONDS = 0.1
+"""Before a write: the answer goes first, and what a page asks for at once is one write."""
 MOST_PEOPLE = 1_000
 """Whose writes are under way or wait: what they hold stays in memory until the table answers."""
 
@@ -75,14 +77,15 @@ class UserSyncService:
 
 
 class UserMirror:
-    """Starts a write behind each authenticated request, and goes on without those that fail.
+    """Starts a write shortly after each authenticated request, and goes on without those that fail.
 
     A burst of requests of one person has at most one write under way and one waiting, which is that of the last
     request. No answer waits for a write, and no shutdown does.
     """
 
-    def __init__(self, sync: UserSyncService) -> None:
+    def __init__(self, sync: UserSyncService, *, pause_seconds: float = PAUSE_SECONDS) -> None:
         self._sync = sync
+        self._pause_seconds = pause_seconds
         # By user id what is to be written; None while the last that is known is being written.
         self._latest: dict[str, SignedIn | None] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
@@ -106,6 +109,7 @@ class UserMirror:
     async def _write(self, user_id: str) -> None:
         try:
             while self._latest[user_id] is not None:
+                await asyncio.sleep(self._pause_seconds)
                 await self._write_latest(user_id)
         finally:
             del self._latest[user_id]
