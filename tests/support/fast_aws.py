@@ -73,12 +73,32 @@ _GET = {session_id(number).encode(): _http({"Item": _ALL[number]}) for number in
 _UPDATE = {session_id(number).encode(): _http({"Attributes": _ALL[number]}) for number in range(SESSIONS)}
 
 
+_PERSON = _http(
+    {
+        "Attributes": {
+            "PK": {"S": f"USER#{USER_ID}"},
+            "SK": {"S": "PROFILE"},
+            "userId": {"S": USER_ID},
+            "email": {"S": "ada@example.edu"},
+            "name": {"S": "Ada Lovelace"},
+            "roles": {"L": [{"S": "Staff"}]},
+            "emailDomain": {"S": "example.edu"},
+            "createdAt": {"S": _TIME},
+            "lastLoginAt": {"S": _TIME},
+            "status": {"S": "active"},
+        }
+    }
+)
+
+
 def answer(operation: bytes, body: bytes) -> bytes:
     found = _SESSION.search(body)
     session = found.group(1) if found else b""
     match operation:
         case b"GetItem":
             return _GET.get(session, _EMPTY)
+        case b"UpdateItem" if b'"PROFILE"' in body:
+            return _PERSON
         case b"UpdateItem":
             return _UPDATE.get(session, _EMPTY)
         case b"Query" if b'"SessionLookupIndex"' in body:

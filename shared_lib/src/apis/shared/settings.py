@@ -193,6 +193,13 @@ class StorageSettings(Settings):
     dynamodb_managed_models_table_name: str | None = None
     # Unset: pending sign-ins are kept in the process.
     dynamodb_oidc_state_table_name: str | None = None
+    dynamodb_users_table_name: str | None = None
+    dynamodb_quota_table: str = "UserQuotas"
+    # Deployments set the second name.
+    dynamodb_quota_events_table: str = Field(
+        default="QuotaEvents",
+        validation_alias=AliasChoices("DYNAMODB_QUOTA_EVENTS_TABLE", "DYNAMODB_EVENTS_TABLE"),
+    )
     # Here the empty value counts: it switches AppRoles and the stored tool catalogue off (None).
     dynamodb_app_roles_table_name: str | None = Field(
         default_factory=lambda: None if "DYNAMODB_APP_ROLES_TABLE_NAME" in os.environ else "app-roles"

@@ -16,6 +16,7 @@ from devstack.identity import process
 from devstack.identity.process import LocalIdentity
 from devstack.model import Model
 from devstack.options import Options
+from devstack.people import seed_people
 from devstack.ports import LOOPBACK, bindable
 from devstack.processes import Child
 from devstack.seed import seed_model
@@ -138,7 +139,9 @@ def _furnish(parent: Mapping[str, str], endpoint: str, chosen: Model) -> dict[st
     """Create and seed the resources; the result is the environment of the services."""
     created = aws.create_resources(endpoint)
     models = created[table_by_variable("DYNAMODB_MANAGED_MODELS_TABLE_NAME").variable]
-    seed_model(aws.dynamodb_client(endpoint), models, chosen)
+    client = aws.dynamodb_client(endpoint)
+    seed_model(client, models, chosen)
+    seed_people(client, created)
     return {**without_aws(parent), **created}
 
 

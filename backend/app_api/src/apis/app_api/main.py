@@ -5,6 +5,8 @@ from apis.app_api.health.routes import router as health
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
+from apis.app_api.users.routes import admin_router as admin_users
+from apis.app_api.users.routes import router as users
 from apis.shared.auth.service import warn_of_tenant_name
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
@@ -55,10 +57,11 @@ app = create_service(
     tags=[
         {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, auth, sessions, roles, role_changes],
+    routers=[health, auth, sessions, users, admin_users, roles, role_changes],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=_on_start,

@@ -18,10 +18,13 @@ from apis.shared.aws.dynamodb.expressions import (
     UpdateExpression,
     added,
     assigned,
+    assigned_once,
     increased,
 )
 from apis.shared.aws.dynamodb.table import Page, Query, Table, is_lost_condition, transact
 from apis.shared.aws.dynamodb.values import (
+    PARTITION_KEY_BYTES,
+    SORT_KEY_BYTES,
     Item,
     Key,
     Value,
@@ -29,13 +32,16 @@ from apis.shared.aws.dynamodb.values import (
     decode_item,
     encode,
     encode_item,
+    is_key,
     parse_as,
     plain,
 )
 
 __all__ = [
+    "PARTITION_KEY_BYTES",
     "PK_ABSENT",
     "PK_EXISTS",
+    "SORT_KEY_BYTES",
     "AttributeType",
     "Condition",
     "ConditionCheck",
@@ -57,12 +63,14 @@ __all__ = [
     "Value",
     "added",
     "assigned",
+    "assigned_once",
     "decode",
     "decode_item",
     "dynamodb",
     "encode",
     "encode_item",
     "increased",
+    "is_key",
     "is_lost_condition",
     "parse_as",
     "plain",

@@ -8,6 +8,7 @@ from aiodynamo.expressions import (
     Condition,
     F,
     HashKey,
+    IfNotExists,
     KeyCondition,
     Parameters,
     RangeKey,
@@ -37,6 +38,7 @@ __all__ = [
     "UpdateExpression",
     "added",
     "assigned",
+    "assigned_once",
     "increased",
 ]
 
@@ -49,6 +51,11 @@ PK_ABSENT = F("PK").does_not_exist()
 def assigned(values: Mapping[str, Value]) -> UpdateExpression:
     """SET of several top-level attributes."""
     return UpdateExpression(set_updates=[(F(name), Assigned(value)) for name, value in values.items()])
+
+
+def assigned_once(values: Mapping[str, Value]) -> UpdateExpression:
+    """SET of those of several top-level attributes that the item does not have yet."""
+    return UpdateExpression(set_updates=[(F(name), IfNotExists(value)) for name, value in values.items()])
 
 
 def added(counters: Mapping[str, Number]) -> UpdateExpression:

@@ -5,6 +5,7 @@ even `NaN`), so this one stays: what is stored is always the plain decimal.
 """
 
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any
@@ -22,6 +23,17 @@ type Value = (
 type Item = dict[str, Value]
 type Key = Mapping[str, str]
 type Wire = dict[str, Any]  # Any: the attribute-value structure of the service, {"S": "text"} and so on
+
+
+PARTITION_KEY_BYTES, SORT_KEY_BYTES = 2048, 1024
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def is_key(text: str, most_bytes: int = PARTITION_KEY_BYTES) -> bool:
+    """Whether `text` can be the value of a key; the service refuses a request that names another one, also one that
+    only reads."""
+    return bool(text) and _HALF_CHARACTER.search(text) is None and len(text.encode()) <= most_bytes
 
 
 class NotStorable(ValueError):  # noqa: N818 - what the value is
