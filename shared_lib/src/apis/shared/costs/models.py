@@ -1,6 +1,10 @@
 """What one assistant message used and cost, as it is stored and shown."""
 
+from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any, Self
+
+from pydantic import Field
 
 from apis.shared.records import Record
 
@@ -87,3 +91,36 @@ class CostRecord(Record):
     def stored(self) -> dict[str, Any]:
         """The members that have a value, under their stored names."""
         return self.model_dump(by_alias=True, exclude_none=True)
+
+
+class ModelUsage(Record):
+    """What one user spent on one model in a month."""
+
+    model_name: str = "Unknown"
+    provider: str = "unknown"
+    cost: Decimal = Decimal(0)
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class UserCostSummary(Record):
+    """What one user spent in a month; zeros without any data. Models are in `model_breakdown` by their id, in tables
+    in the form of a map key."""
+
+    total_cost: Decimal = Decimal(0)
+    cache_savings: Decimal = Decimal(0)
+    total_requests: int = 0
+    total_input_tokens: int = 0
+    total_output_tokens: int = 0
+    total_cache_read_tokens: int = 0
+    total_cache_write_tokens: int = 0
+    model_breakdown: Mapping[str, ModelUsage] = Field(default_factory=dict)
+
+    @property
+    def primary_model(self) -> str | None:
+        """The name of the model with the most requests; of several the first."""
+        most = max(self.model_breakdown.values(), key=lambda usage: usage.requests, default=None)
+        return most.model_name if most is not None else None

@@ -10,7 +10,7 @@ from typing import Protocol
 from apis.shared.aws.dynamodb import Table
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import calculate_cost, model_name, model_version
-from apis.shared.costs.local import LocalCostRecords
+from apis.shared.costs.local import LocalCostRecords, LocalCostSummaries
 from apis.shared.costs.models import (
     Attribution,
     CostRecord,
@@ -19,6 +19,7 @@ from apis.shared.costs.models import (
     PricingSnapshot,
     StoredCitation,
     TokenUsage,
+    UserCostSummary,
 )
 from apis.shared.costs.records import CostRecords
 from apis.shared.costs.rollups import SystemRollups
@@ -116,19 +117,38 @@ def _at(step: str, result: Result[None, ErrorDetail]) -> Result[None, ErrorDetai
     return result.alt(lambda error: error.caused_by(None, step=step))
 
 
+class CostSummaries(Protocol):
+    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
+        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        ...
+
+
 @once
 def get_usage_recorder() -> UsageRecorder:
     """The variables decide where usage goes."""
     storage = settings(StorageSettings)
     sessions = storage.dynamodb_sessions_metadata_table_name
-    summary = storage.dynamodb_cost_summary_table_name
     rollup = storage.dynamodb_system_rollup_table_name
-    in_cloud = settings(MemorySettings).agentcore_memory_type == "dynamodb"
     return UsageRecorder(
         CostRecords(Table(sessions)) if sessions else LocalCostRecords(storage.sessions_dir),
-        UserCostSummaries(Table(summary or DEFAULT_SUMMARY_TABLE)) if in_cloud and (sessions or summary) else None,
+        _summaries_in_the_cloud(),
         SystemRollups(Table(rollup)) if rollup else None,
     )
+
+
+@once
+def get_cost_summaries() -> CostSummaries:
+    """Without summaries in the cloud they are computed from local files."""
+    return _summaries_in_the_cloud() or LocalCostSummaries(settings(StorageSettings).sessions_dir)
+
+
+def _summaries_in_the_cloud() -> UserCostSummaries | None:
+    storage = settings(StorageSettings)
+    name = storage.dynamodb_cost_summary_table_name
+    has_a_table = bool(storage.dynamodb_sessions_metadata_table_name or name)
+    if settings(MemorySettings).agentcore_memory_type == "dynamodb" and has_a_table:
+        return UserCostSummaries(Table(name or DEFAULT_SUMMARY_TABLE))
+    return None
 
 
 def warn_unaccounted() -> None:

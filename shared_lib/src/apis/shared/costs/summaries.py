@@ -6,9 +6,10 @@ from decimal import Decimal
 from functools import reduce
 from operator import and_
 
-from apis.shared.aws.dynamodb import F, Item, Key, Table, UpdateExpression, added, assigned, increased
+from apis.shared.aws.dynamodb import F, Item, Key, Table, UpdateExpression, added, assigned, increased, parse_as
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import cents_key
+from apis.shared.costs.models import UserCostSummary
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import Failure, Result, Success, railway
 
@@ -45,6 +46,12 @@ class UserCostSummaries:
             return Success(None)
         return await self._rank(counted, rank)
 
+    @railway
+    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
+        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        item = (await self._table.get(_key_of(user_id, month))).unwrap()
+        return Success(UserCostSummary()) if item is None else parse_as(UserCostSummary, item)
+
     async def _increment_as_latest(self, counted: Counted) -> Result[Item | None, ErrorDetail]:
         """None when the model has no breakdown yet, or when a later turn was counted before."""
         updated = F("lastUpdated")
@@ -79,8 +86,12 @@ class UserCostSummaries:
         return ranked.map(lambda _: None)
 
 
+def _key_of(user_id: str, month: str) -> Key:
+    return {"PK": f"USER#{user_id}", "SK": f"PERIOD#{month}"}
+
+
 def _key(counted: Counted) -> Key:
-    return {"PK": f"USER#{counted.user_id}", "SK": f"PERIOD#{counted.month}"}
+    return _key_of(counted.user_id, counted.month)
 
 
 def _breakdown(counted: Counted) -> F:
