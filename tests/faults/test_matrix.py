@@ -277,9 +277,13 @@ def test_every_operation_has_a_scenario() -> None:
 
 
 async def test_what_calls_nothing_calls_nothing(tables: Platform) -> None:
+    # The first healthy answer of a process is followed by work of its own.
+    await tables.app_api.http.get("/health")
+    await tables.app_api.steer("rest")
+    admin = tables.sign_in("100000000", "DotNetDevelopers")
     with tables.proxy.recording() as recording:
         for operation in CALLS_NOTHING:
             method, path = operation.split(" ")
-            service = tables.app_api if path == "/health" else tables.inference_api
-            assert (await service.http.request(method, path)).status_code == 200
+            service = tables.inference_api if path == "/ping" else tables.app_api
+            assert (await service.http.request(method, path, headers=admin.headers)).status_code in {200, 204}
     assert recording.calls == []

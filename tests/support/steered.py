@@ -1,8 +1,8 @@
 """A service that a test can steer: `uvicorn tests.support.steered:app`, with the product's app in `STEERED_APP`.
 
 `POST /steer/forget` makes it forget its getters, settings and caches, as if the process had just started. `POST
-/steer/settle?ID` answers when all that the request ID has started is done: its log records are written then. Nothing
-else differs from the product.
+/steer/settle?ID` answers when all that the request ID has started is done: its log records are written then. `POST
+/steer/rest` answers when no background work is left, of whatever origin. Nothing else differs from the product.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ from typing import Any
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from apis.shared.http import context
+from apis.shared.lifecycle import background
 from apis.shared.wiring import forget_all
 
 SETTLE_SECONDS = 12.0
@@ -31,11 +32,16 @@ async def _settle(request_id: str) -> list[str]:
     return [task.get_name() for task in running]
 
 
+async def _rest(_: str) -> list[str]:
+    await background.drain(SETTLE_SECONDS)
+    return []
+
+
 def _belongs(task: asyncio.Task[Any], request_id: str) -> bool:
     return task.get_context().copy().run(context.current).request_id == request_id
 
 
-_ORDERS = {"/steer/forget": _forget, "/steer/settle": _settle}
+_ORDERS = {"/steer/forget": _forget, "/steer/settle": _settle, "/steer/rest": _rest}
 
 
 def steered(product: ASGIApp) -> ASGIApp:

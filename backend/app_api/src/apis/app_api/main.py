@@ -1,5 +1,7 @@
 """`uvicorn apis.app_api.main:app`"""
 
+from apis.app_api.costs.routes import admin_router as admin_costs
+from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
 from apis.app_api.sessions.routes import router as sessions
 from apis.shared.costs.service import warn_unaccounted
@@ -37,9 +39,10 @@ app = create_service(
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions],
+    routers=[health, sessions, costs, admin_costs],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=warn_unaccounted,
