@@ -324,8 +324,8 @@ async def test_m11_the_month_of_tables_merges_what_is_one_map_key(
 async def test_a_record_without_cost_or_model_is_a_request(
     platform: Platform, user: httpx.AsyncClient, user_id: str
 ) -> None:
-    left_out = dict.fromkeys(("cost", "tokenUsage", "modelInfo"), stored.LEFT_OUT)
-    platform.store(worked(user_id, **left_out))
+    gone = stored.LEFT_OUT
+    platform.store(worked(user_id, cost=gone, tokenUsage=gone, modelInfo=gone))
     answer = (await user.get(REPORT, params={"start_date": "2025-01-15", "end_date": "2025-01-15"})).json()
     assert (answer["totalRequests"], answer["totalCost"]) == (1, 0)
     (model,) = answer["models"]

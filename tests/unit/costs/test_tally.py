@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apis.shared.costs.counted import Counted
-from apis.shared.costs.formula import exact, total_of
+from apis.shared.costs.formula import calculate_cost, exact, total_of
 from apis.shared.costs.models import Attribution, CostRecord, LatencyMetrics, ModelInfo, RecordedUsage
 from apis.shared.costs.tally import Span, tallied
 from apis.shared.records import parse_record
-from tests.unit.costs.test_formula import calculate_cost, pricings, usages
+from tests.unit.costs.test_formula import pricings, usages
 
 
 def recorded(**members: Any) -> RecordedUsage:
@@ -72,7 +72,7 @@ def test_numbers_of_the_store_at_its_ends_are_added_exactly() -> None:
 
 def test_m6_a_cost_of_zero_is_a_request() -> None:
     total = tallied([of_model("m", 0), of_model("m", None)])
-    assert (total.total_cost, total.total_requests) == (0, 2)
+    assert (total.total_cost, total.total_requests) == (Decimal(0), 2)
 
 
 def test_m7_without_a_cache_read_price_all_of_the_input_price_is_saved() -> None:
@@ -102,7 +102,7 @@ def test_what_a_record_lacks_is_zero_or_unknown(members: dict[str, Any]) -> None
     total = tallied([recorded(**members)])
     ((model_id, usage),) = total.model_breakdown.items()
     assert (model_id, usage.model_name, usage.provider, usage.requests) == ("unknown", "Unknown", "unknown", 1)
-    assert (total.total_cost, total.cache_savings, total.total_input_tokens) == (0, 0, 0)
+    assert (total.total_cost, total.cache_savings, total.total_input_tokens) == (Decimal(0), Decimal(0), 0)
 
 
 @pytest.mark.parametrize(

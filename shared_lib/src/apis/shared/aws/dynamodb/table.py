@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apis.shared.aws.dynamodb import expressions
@@ -147,7 +147,7 @@ class Table:
         total = 0
         start: Key | None = None
         while True:
-            parameters = {**self._query(query, None), "Select": "COUNT"}
+            parameters = {**self._query(replace(query, attributes=()), None), "Select": "COUNT"}
             if start is not None:
                 parameters["ExclusiveStartKey"] = encode_item(start)
             answer = await self.client.call("Query", lambda p=parameters: p, repeatable=True)  # type: ignore[misc]  # the default binds the loop variable
