@@ -2,7 +2,10 @@
 
 import asyncio
 import random
+import time
+import uuid
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +24,7 @@ from apis.shared.costs.tally import Span
 from apis.shared.result import Success
 from tests.integration.conftest import Aws
 from tests.support import stored
+from tests.support.worked_example import PRICING, USAGE
 
 # Years that no other test counts in.
 FIRST_YEAR = 2070
@@ -105,3 +109,45 @@ async def test_m14_all_totals_agree_whatever_the_order_of_turns(aws: Aws, seed: 
     ranked = (await get_user_ranking().top(month, 10)).unwrap()
     assert {user.user_id: user.total_cost for user in ranked} == {user: summed[user].total_cost for user in active}
     assert [user.total_cost for user in ranked] == sorted((user.total_cost for user in ranked), reverse=True)
+
+
+@pytest.fixture
+def zone(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Where the machine is, which no period may depend on."""
+    monkeypatch.setenv("TZ", request.param)
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.usefixtures("zone")
+@pytest.mark.parametrize(("zone", "year"), [("Pacific/Kiritimati", 2080), ("America/Boise", 2082)], indirect=["zone"])
+async def test_t1_a_message_counts_where_its_own_time_is(aws: Aws, year: int) -> None:
+    """A turn over midnight of New Year."""
+    moments = [datetime(year, 12, 31, 23, 59, 58, tzinfo=UTC), datetime(year + 1, 1, 1, 0, 0, 4, tzinfo=UTC)]
+    messages = [
+        AssistantMessageUsage(
+            message_index=2 * index + 1,
+            model_id="m",
+            provider="p",
+            usage=USAGE,
+            latency=LatencyMetrics(),
+            timestamp=moment,
+            pricing=PRICING,
+        )
+        for index, moment in enumerate(moments)
+    ]
+    user = uuid.uuid4().hex[:9]
+    assert await get_usage_recorder().record(user, "s", messages) == Success(None)
+    rollups = get_system_rollups()
+    for moment in moments:
+        month, day = f"{moment:%Y-%m}", moment.date()
+        of_user = (await get_cost_summaries().read(user, month)).unwrap()
+        reported = (await get_cost_reports().report(user, Span.of_month(month))).unwrap()
+        of_all = (await rollups.of_month(month)).unwrap()
+        of_day = (await rollups.of_day(day.isoformat())).unwrap()
+        assert of_all is not None
+        assert of_day is not None
+        for total in (of_user, reported, of_all, of_day):
+            assert (total.total_requests, str(total.total_cost)) == (1, "0.010935")
