@@ -111,6 +111,26 @@ class Injection:
         return chosen and (is_first or not fault.once)
 
 
+@dataclass(slots=True)
+class Hold:
+    """Calls whose answers are on their way, and do not arrive before the block is left."""
+
+    operation: str
+    containing: str
+    held: int = 0
+    _released: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def has(self, number: int) -> None:
+        """Until so many calls have been carried out and are held."""
+        async with asyncio.timeout(10):
+            while self.held < number:  # noqa: ASYNC110 - it happens in another thread
+                await asyncio.sleep(0.01)
+
+
+type OwnAnswer = Callable[[Call], Answer | None]
+"""None where the call is none of its business."""
+
+
 class FaultProxy:
     """Runs in a thread of its own; the test reads and controls it directly, from any thread or event loop."""
 
@@ -121,6 +141,8 @@ class FaultProxy:
         self._recordings: list[Recording] = []
         self._injections: list[Injection] = []
         self._answers: dict[tuple[str, str], Callable[[Call], Mapping[str, Any]]] = {}
+        self._own_answers: list[OwnAnswer] = []
+        self._holds: list[Hold] = []
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
         self._listening = threading.Event()
@@ -162,6 +184,30 @@ class FaultProxy:
             with self._lock:
                 self._injections.remove(injection)
             self._loop.call_soon_threadsafe(injection._released.set)
+
+    @contextmanager
+    def holding(self, operation: str, *, containing: str) -> Iterator[Hold]:
+        """Carry such calls out, and let their answers arrive when the block is left."""
+        hold = Hold(operation, containing)
+        with self._lock:
+            self._holds.append(hold)
+        try:
+            yield hold
+        finally:
+            with self._lock:
+                self._holds.remove(hold)
+            self._loop.call_soon_threadsafe(hold._released.set)
+
+    @contextmanager
+    def answering(self, answer: OwnAnswer) -> Iterator[None]:
+        """Answer calls without asking the endpoint, as long as the block lasts."""
+        with self._lock:
+            self._own_answers.append(answer)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._own_answers.remove(answer)
 
     def answer(self, service: str, operation: str, body: Callable[[Call], Mapping[str, Any]]) -> None:
         """Answer an operation that the endpoint does not know. Faults and records apply as to any other."""
@@ -264,7 +310,10 @@ class FaultProxy:
     ) -> Answer | None:
         """The answer, or None when the connection ends without one."""
         if injection is None:
-            return await self._forward(call, request, body)
+            answer = await self._forward(call, request, body)
+            for hold in self._holding(call):
+                await hold._released.wait()
+            return answer
         kind = injection.fault.kind
         if kind in _REFUSALS:
             return _REFUSALS[kind](call.target)
@@ -278,6 +327,15 @@ class FaultProxy:
             return self._corrupt(call, answer, injection)
         return answer
 
+    def _holding(self, call: Call) -> list[Hold]:
+        with self._lock:
+            chosen = [
+                hold for hold in self._holds if hold.operation == call.target.operation and hold.containing in call.text
+            ]
+            for hold in chosen:
+                hold.held += 1
+            return chosen
+
     def _corrupt(self, call: Call, answer: Answer, injection: Injection) -> Answer:
         changed = aws_wire.corrupt(call.target, answer.body) if answer.status < 300 else None
         if changed is None:
@@ -288,6 +346,10 @@ class FaultProxy:
         return Answer(answer.status, answer.content_type, changed)
 
     async def _forward(self, call: Call, request: h11.Request, body: bytes) -> Answer | None:
+        with self._lock:
+            own = next((given for answer in self._own_answers if (given := answer(call)) is not None), None)
+        if own is not None:
+            return own
         known = self._answers.get((call.target.service, call.target.operation))
         if known is not None:
             return Answer(200, "application/json", json.dumps(known(call)).encode())

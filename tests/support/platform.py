@@ -49,7 +49,7 @@ PRICES: dict[str, Any] = {
 REMEMBERED = "what do I like"
 STRATEGY = "preferences-1"
 
-_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "AGENTCORE")
+_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
 _TIMEOUT = 30.0
 
 type Event = tuple[str, dict[str, Any]]
@@ -222,6 +222,8 @@ class Platform(AwsAccess):
                 health_path=HEALTH_PATHS[product],
             )
         )
+        # What a process begins after its first healthy answer is done before a test looks at its calls.
+        httpx.post(f"{service.base_url}/steer/rest", trust_env=False, timeout=_TIMEOUT).raise_for_status()
         started = RunningService(service)
         self._running.push_async_callback(started.aclose)
         return started

@@ -22,6 +22,7 @@ TOOLS: Final = ROLES
 MODELS: Final = "DYNAMODB_MANAGED_MODELS_TABLE_NAME"
 FILES: Final = "DYNAMODB_USER_FILES_TABLE_NAME"
 FILES_BUCKET: Final = "S3_USER_FILES_BUCKET_NAME"
+STATES: Final = "DYNAMODB_OIDC_STATE_TABLE_NAME"
 MEMORY: Final = "AGENTCORE_MEMORY_ID"
 
 MOMENT: Final = "2025-01-15T10:30:45.123456+00:00"
@@ -326,6 +327,38 @@ def role_mapping(role_id: str, jwt_role: str, **attributes: Any) -> Row:
     )
 
 
+def whole_role(role_id: str, **definition: Any) -> Iterator[Row]:
+    """A role with all that its definition says, in the layout of every deployment."""
+    (row, *_) = role(
+        role_id,
+        **{
+            "description": "",
+            "inheritsFrom": [],
+            "grantedTools": [],
+            "grantedModels": [],
+            "priority": 0,
+            "isSystemRole": False,
+            "enabled": True,
+            "createdAt": "2025-01-15T10:30:00Z",
+            "updatedAt": "2025-01-15T10:30:00.123456Z",
+            "createdBy": "111111111",
+            **granting(*definition.get("grantedTools", ()), models=definition.get("grantedModels", ())),
+            **definition,
+        },
+    )
+    yield row
+    copied = {name: row.item[name] for name in ("roleId", "displayName", "enabled")}
+    for kind, index, number, member in (
+        ("JWT_MAPPING", "JWT_ROLE", 1, "jwtRoleMappings"),
+        ("TOOL_GRANT", "TOOL", 2, "grantedTools"),
+        ("MODEL_GRANT", "MODEL", 3, "grantedModels"),
+    ):
+        for name in row.item[member]:
+            keys = {"PK": f"ROLE#{role_id}", "SK": f"{kind}#{name}"}
+            indexed = {f"GSI{number}PK": f"{index}#{name}", f"GSI{number}SK": f"ROLE#{role_id}"}
+            yield Row(ROLES, {**keys, **indexed, **copied})
+
+
 def granting(*tools: str, models: Sequence[str] = (), tier: str | None = None) -> dict[str, Any]:
     """What a role allows, for `role`."""
     return {"effectivePermissions": {"tools": list(tools), "models": list(models), "quotaTier": tier}}
@@ -349,6 +382,20 @@ def tool(tool_id: str, **attributes: Any) -> Row:
         },
         attributes,
     )
+
+
+def pending_state(state: str, **attributes: Any) -> Row:
+    """What a sign-in waits with for the browser to come back; it expires late."""
+    item = {
+        "PK": f"STATE#{state}",
+        "SK": f"STATE#{state}",
+        "state": state,
+        "expiresAt": LATE_TTL,
+        "created_at": 1_700_000_000,
+        "code_verifier": "verifier",
+        "nonce": "nonce",
+    }
+    return _row(STATES, item, attributes)
 
 
 def payload(message: StoredMessage) -> dict[str, Any]:

@@ -64,6 +64,6 @@ def test_operations_under_admin_are_found() -> None:
 
 
 def test_the_sample_has_some(provider: IdentityProvider) -> None:
-    """As long as the App API has none, the tests above would pass without a call."""
+    """Without any, the tests above would pass without a call."""
     with running_service(SAMPLE, provider.environment, health_path="/health") as service:
         assert found(service) == [("GET", "/admin"), ("POST", "/admin")]

@@ -6,7 +6,7 @@ from tests.support import stored
 from tests.support.platform import Platform
 from tests.support.stored import Thing
 
-ADMIN = ("Admin",)
+ADMIN = ("DotNetDevelopers",)
 
 
 def month_of(case: Case) -> str:

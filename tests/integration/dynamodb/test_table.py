@@ -145,6 +145,8 @@ async def test_a_scan_by_prefix(table: Table) -> None:
     (await table.put({"PK": "B", "SK": "S"})).unwrap()
     assert sorted(str(found["PK"]) for found in (await table.scan_all("A#")).unwrap()) == ["A#0", "A#1", "A#2"]
     assert sum([len(page.unwrap().items) async for page in table.scan_pages("A#")]) == 3
+    only = (await table.scan_all("A#", only=F("PK").equals("A#1"))).unwrap()
+    assert [str(found["PK"]) for found in only] == ["A#1"]
 
 
 async def test_a_transaction_is_all_or_nothing(table: Table, client: DynamoClient) -> None:

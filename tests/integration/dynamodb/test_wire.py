@@ -148,6 +148,9 @@ async def test_json_of_another_shape(connect: Connect, answer: object) -> None:
         ([{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Message": "m"}], ErrorCode.CONFLICT),
         ([{"Code": "ThrottlingError"}, {"Code": "TransactionConflict"}], ErrorCode.CONFLICT),
         ([{"Code": "ProvisionedThroughputExceeded"}, {"Code": "ThrottlingError"}], ErrorCode.SERVICE_UNAVAILABLE),
+        ([{"Code": "ProvisionedThroughputExceeded"}], ErrorCode.SERVICE_UNAVAILABLE),
+        ([{"Code": "TransactionConflict"}, {"Code": "ConditionalCheckFailed"}], ErrorCode.CONFLICT),
+        ([{"Code": "ItemCollectionSizeLimitExceeded"}, {"Code": "ThrottlingError"}], ErrorCode.SERVICE_UNAVAILABLE),
         ([{"Code": "ItemCollectionSizeLimitExceeded"}], ErrorCode.BAD_REQUEST),
         ([{"Code": "ValidationError", "Message": "Item size has exceeded the limit"}], ErrorCode.BAD_REQUEST),
         ([{"Code": "ValidationError", "Message": None}], ErrorCode.INTERNAL_ERROR),
@@ -166,6 +169,14 @@ async def test_a_transaction_still_running_is_asked_for_again(connect: Connect) 
     async with raw_server(says(error_type("TransactionInProgressException"), status="400 Bad"), says({})) as server:
         assert await transact([Put("t", {**KEY})], client=connect(server.url)) == Success(None)
         assert server.received[0].body == server.received[1].body
+
+
+async def test_a_transaction_that_does_not_end(connect: Connect) -> None:
+    """It may still be done or not, so it is an outage and no conflict."""
+    async with raw_server(says(error_type("TransactionInProgressException"), status="400 Bad")) as server:
+        outcome = await transact([Put("t", {**KEY})], client=connect(server.url))
+    assert outcome.failure().code is ErrorCode.SERVICE_UNAVAILABLE
+    assert len(server.received) == 2
 
 
 @pytest.mark.parametrize("hang_up", [then_hangs_up, then_resets])

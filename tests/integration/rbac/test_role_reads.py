@@ -33,7 +33,7 @@ async def tools(service: AppRoleService, *roles: str) -> list[str]:
 
 async def test_more_mappings_than_one_page_holds(aws: Aws, service: AppRoleService) -> None:
     for number in range(4):
-        store(aws, f"r{number}", **stored.granting(f"t{number}"))
+        store(aws, f"r{number}", jwtRoleMappings=["Staff"], **stored.granting(f"t{number}"))
         aws.store(stored.role_mapping(f"r{number}", "Staff", note="x" * 390_000))
     assert await tools(service, "Staff") == ["t0", "t1", "t2", "t3"]
 

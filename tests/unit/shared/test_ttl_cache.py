@@ -5,7 +5,7 @@ import pytest
 
 from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import Failure, Result, Success
-from apis.shared.ttl_cache import TtlCache
+from apis.shared.ttl_cache import CacheSize, TtlCache
 
 
 @dataclass
@@ -108,3 +108,40 @@ async def test_what_was_read_before_an_invalidation_is_not_kept_after_it(cache: 
     assert await overtaken == Success(2)
     await read(cache, "fresh", 3)
     assert [cache.get(name) for name in ("kept", "overtaken", "fresh")] == [None, None, 3]
+
+
+async def test_only_the_named_entries_are_invalidated(cache: TtlCache[str, int]) -> None:
+    for name in "abc":
+        await read(cache, name, 1)
+    cache.invalidate_keys(["a", "c", "never there"])
+    assert [cache.get(name) for name in "abc"] == [None, 1, None]
+
+
+async def test_nothing_is_kept_that_was_read_before_another_entry_was_invalidated(cache: TtlCache[str, int]) -> None:
+    """What was read may rest on it."""
+    released = asyncio.Event()
+
+    async def slow() -> Result[int, ErrorDetail]:
+        await released.wait()
+        return Success(2)
+
+    overtaken = asyncio.create_task(cache.get_or_read("a", slow))
+    await asyncio.sleep(0)
+    cache.invalidate_keys(["b"])
+    released.set()
+    assert await overtaken == Success(2)
+    assert cache.get("a") is None
+
+
+async def test_expired_entries_count_until_they_are_removed(cache: TtlCache[str, int], clock: Clock) -> None:
+    await read(cache, "a", 1)
+    clock.now += 30
+    await read(cache, "b", 1)
+    assert cache.size() == CacheSize(2, 0)
+    clock.now += 30
+    assert cache.size() == CacheSize(2, 1)
+    assert cache.remove_expired() == 1
+    assert cache.size() == CacheSize(1, 0)
+    clock.now += 30
+    await read(cache, "c", 1)
+    assert cache.size() == CacheSize(1, 0), "storing an entry removes what has expired"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from .conftest import Project
+from .conftest import Project, Reports
 
 SAVING = """
 from returns.result import Result, Success
@@ -27,6 +27,7 @@ def railway(function: T) -> T:
 """
 CALLING = "from saving import save\n\nsave()\n"
 IN_A_FUNCTION = "from saving import save\n\ndef main() -> None:\n    save()\n"
+ANY_END = frozenset({0, 1, 2})
 UNUSED = {("calling.py", 3, "unused-result")}
 UNUSED_IN_A_FUNCTION = {("calling.py", 4, "unused-result")}
 
@@ -58,6 +59,19 @@ class TestErrorCodes:
         project.write(saving=SAVING, calling=CALLING)
         completed = project.run("-m", "mypy", "--disable-error-code", "unused-result", ".")
         assert completed.returncode == 0, project.output
+
+    def test_a_disabled_code_changes_no_choice_of_an_overload(self, project: Project) -> None:
+        project.configure(
+            '[tool.returns_must_use]\nrailway-decorators = ["rails.railway"]',
+            mypy='disable_error_code = ["unwrap-outside-railway"]',
+        )
+        project.write(
+            saving=SAVING,
+            rails=RAILS,
+            calling="from saving import save\n\ntotal: int = sum([save().unwrap()])\n"
+            'named: dict[str, int] = dict(save().map(lambda number: {"k": number}).unwrap() | {"k": 1})\n',
+        )
+        assert project.mypy() == set(), project.output
 
 
 class TestCache:
@@ -140,8 +154,18 @@ class TestDaemon:
 def test_parallel_workers(project: Project) -> None:
     project.write(saving=SAVING, calling=CALLING, other=IN_A_FUNCTION, third="import calling, other\n")
     expected = UNUSED | {("other.py", 4, "unused-result")}
-    assert project.mypy("--num-workers", "2") == expected, project.output
-    assert project.mypy("--num-workers", "2") == expected, project.output
+    assert in_parallel(project) == expected, project.output
+    assert in_parallel(project) == expected, project.output
+
+
+def in_parallel(project: Project) -> Reports:
+    """mypy gives up if a worker has not started after three seconds, which a busy machine may need."""
+    for _ in range(10):
+        completed = project.run("-m", "mypy", "--num-workers", "2", "--show-traceback", ".", expected=ANY_END)
+        if "Cannot connect to build worker" not in project.output:
+            assert completed.returncode in {0, 1}, project.output
+            return project.reports(completed)
+    pytest.fail(project.output)
 
 
 class TestSettings:
@@ -302,6 +326,24 @@ def test_pytest_may_be_missing_where_mypy_runs(project: Project) -> None:
         "    with raises(ValueError):\n        save()\n    with pytest.warns(UserWarning):\n        save()\n",
     )
     assert project.mypy() == {("calling.py", 11, "unused-result")}
+
+
+@pytest.mark.parametrize("framework", ["fastapi", "starlette"])
+def test_tasks_that_a_web_framework_runs_in_the_background(project: Project, framework: str) -> None:
+    package = project.root / framework
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "background.py").write_text(
+        "from collections.abc import Callable\nfrom typing import Any, ParamSpec\n\nP = ParamSpec('P')\n\n"
+        "class BackgroundTasks:\n"
+        "    def add_task(self, func: Callable[P, Any], *args: P.args, **kwargs: P.kwargs) -> None: ...\n"
+    )
+    project.write(
+        saving=SAVING,
+        calling=f"from {framework}.background import BackgroundTasks\nfrom saving import save\n\n"
+        "def plan(tasks: BackgroundTasks) -> None:\n    tasks.add_task(save)\n    tasks.add_task(print, save())\n",
+    )
+    assert project.mypy() == {("calling.py", 5, "unused-result")}, project.output
 
 
 def test_template_strings(project: Project) -> None:

@@ -56,9 +56,11 @@ class BackgroundTasks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()  # Any: each task has its own value
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
         """Fire and forget: no response depends on the outcome; an exception is a bug and is logged."""
-        self.start(work, name=name).add_done_callback(self._report)
+        task = self.start(work, name=name)
+        task.add_done_callback(self._report)
+        return task
 
     def start[T](self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
         """A task that outlives the cancellation of its creator."""

@@ -8,6 +8,7 @@ variable and ends the start (each service loads what it needs before it serves).
 import json
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -17,7 +18,7 @@ from pydantic import AfterValidator, AliasChoices, BeforeValidator, Field, Secre
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Result, Success, attempt, fold
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, best_effort, fold
 from apis.shared.wiring import on_forget
 
 logger = logging.getLogger(__name__)
@@ -66,16 +67,34 @@ def _json_array_or_default(value: object, info: ValidationInfo) -> object:
     return fold(attempt(_json_array, value, errors=_UNREADABLE_JSON), success=lambda parsed: parsed, failure=default)
 
 
+def _minutes(value: object, variable: str) -> Result[object, ErrorDetail]:
+    text = value.strip() if isinstance(value, str) else ""
+    if isinstance(value, str) and not (text.isascii() and text.isdigit()):
+        return Failure(internal_error(None, variable=variable))
+    return Success(value)
+
+
 def _minutes_or_default(value: object, info: ValidationInfo) -> object:
-    if isinstance(value, str) and not value.strip().isdigit():
-        # Affects only the freshness of a cache.
-        logger.warning("not a number of minutes, using the default", extra={"variable": str(info.field_name).upper()})
-        return Settings.default_of(AppRoleCacheSettings, str(info.field_name))
-    return value
+    return best_effort(
+        _minutes(value, str(info.field_name).upper()),
+        reason="How long permissions are kept changes only how soon a change of roles is seen.",
+        default=Settings.default_of(AppRoleCacheSettings, str(info.field_name)),
+    )
 
 
 def _folder(value: Path) -> Path:
     return value.expanduser().absolute()
+
+
+_AUTHORITY = re.compile(r"(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?")
+
+
+def _authority(value: str) -> str:
+    # The client secret and all tokens go there.
+    if not _AUTHORITY.fullmatch(value):
+        msg = "must be an https address (http on this machine only) without query"
+        raise ValueError(msg)
+    return value.rstrip("/")
 
 
 DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)
@@ -85,6 +104,7 @@ LowerText = Annotated[str, BeforeValidator(_lower)]
 JsonArray = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array)]
 Minutes = Annotated[int, BeforeValidator(_minutes_or_default), Field(ge=0)]
 Folder = Annotated[Path, AfterValidator(_folder)]
+Authority = Annotated[str, AfterValidator(_authority)]
 
 
 class Settings(BaseSettings):
@@ -107,8 +127,12 @@ class AuthSettings(Settings):
     # Any value but `true` switches it off, and here the empty one counts: unset is on.
     enable_authentication: Flag = Field(default_factory=lambda: "ENABLE_AUTHENTICATION" not in os.environ)
     environment: LowerText = "production"
+    entra_authority: Authority = "https://login.microsoftonline.com"
     entra_tenant_id: str | None = None
     entra_client_id: str | None = None
+    # For signing in; tokens are checked without them.
+    entra_client_secret: SecretStr | None = None
+    entra_redirect_uri: str | None = None
     admin_jwt_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array_or_default)] = (
         DEFAULT_ADMIN_JWT_ROLES
     )
@@ -167,6 +191,8 @@ class StorageSettings(Settings):
     dynamodb_cost_summary_table_name: str | None = None
     dynamodb_system_rollup_table_name: str | None = None
     dynamodb_managed_models_table_name: str | None = None
+    # Unset: pending sign-ins are kept in the process.
+    dynamodb_oidc_state_table_name: str | None = None
     # Here the empty value counts: it switches AppRoles and the stored tool catalogue off (None).
     dynamodb_app_roles_table_name: str | None = Field(
         default_factory=lambda: None if "DYNAMODB_APP_ROLES_TABLE_NAME" in os.environ else "app-roles"

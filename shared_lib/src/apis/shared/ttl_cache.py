@@ -2,10 +2,19 @@
 
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
+from dataclasses import dataclass
 
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSize:
+    """How many entries there are, and how many of these have expired and only wait to be removed."""
+
+    entries: int
+    expired: int
 
 
 class TtlCache[K: Hashable, V]:
@@ -41,8 +50,28 @@ class TtlCache[K: Hashable, V]:
         self._generation += 1
         self._entries.clear()
 
+    def invalidate_keys(self, keys: Iterable[K]) -> None:
+        """Only these go; of what is being read meanwhile nothing is kept, whatever its key."""
+        self._generation += 1
+        for key in keys:
+            self._entries.pop(key, None)
+
+    def size(self) -> CacheSize:
+        now = self._clock()
+        return CacheSize(len(self._entries), sum(now >= expiry for expiry, _ in self._entries.values()))
+
+    def remove_expired(self) -> int:
+        """How many were removed. Storing an entry does it too."""
+        before = len(self._entries)
+        now = self._clock()
+        # The first to be stored is the first to expire.
+        while self._entries and now >= next(iter(self._entries.values()))[0]:
+            self._entries.popitem(last=False)
+        return before - len(self._entries)
+
     def _keep(self, key: K, value: V, generation: int) -> V:
         if generation == self._generation and self._ttl_seconds > 0 and value is not None:
+            self.remove_expired()
             self._entries[key] = (self._clock() + self._ttl_seconds, value)
             self._entries.move_to_end(key)
             while len(self._entries) > self._max_size:

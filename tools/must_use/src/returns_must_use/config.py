@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from fnmatch import fnmatch
+from functools import cached_property
 from pathlib import Path
 
 from mypy.build import default_data_dir
@@ -144,12 +145,16 @@ class _Finder:
 
     def __init__(self, paths: Mapping[str, str], options: Options) -> None:
         self._paths = paths
-        found = compute_search_paths([], options, default_data_dir())
-        sources = sorted({folder for name, path in paths.items() if (folder := _source_folder(name, path))})
-        self._finder = FindModuleCache(
+        self._options = options
+
+    @cached_property
+    def _finder(self) -> FindModuleCache:
+        found = compute_search_paths([], self._options, default_data_dir())
+        sources = sorted({folder for name, path in self._paths.items() if (folder := _source_folder(name, path))})
+        return FindModuleCache(
             SearchPaths((*sources, *found.python_path), found.mypy_path, found.package_path, found.typeshed_path),
             None,
-            options,
+            self._options,
         )
 
     def problem(self, name: str) -> str | None:

@@ -90,6 +90,8 @@ class Judge:
             case Callback(call=nodes.CallExpr(callee=nodes.RefExpr() as callee)):
                 chk.expr_checker.accept(callee)
                 return is_ignored(candidate, partial(type_of, chk))
+            case Unwrap():
+                return self._counts(chk, candidate)
         return True
 
     def _judge(self, chk: TypeChecker, candidate: Candidate) -> Iterator[Report]:
@@ -159,7 +161,7 @@ class Judge:
     # Unwraps
 
     def _unwrap(self, chk: TypeChecker, candidate: Unwrap) -> Iterator[Report]:
-        if self._is_free(chk.path) or self._is_railway(candidate.decorators):
+        if not self._counts(chk, candidate):
             return
         receiver = type_of(chk, candidate.receiver)
         if receiver is None or not self._carriers.is_result(receiver):
@@ -171,6 +173,10 @@ class Judge:
             return
         message = f'".{candidate.method}()" raises here: only a railway function turns that into a returned failure'
         yield message, candidate.call, UNWRAP_OUTSIDE_RAILWAY
+
+    def _counts(self, chk: TypeChecker, candidate: Unwrap) -> bool:
+        """Whether it is to be reported if it can raise; what mypy knows of it does not matter yet."""
+        return not self._is_free(chk.path) and not self._is_railway(candidate.decorators)
 
     def _is_free(self, path: str) -> bool:
         free = self._frees_unwrap.get(path)

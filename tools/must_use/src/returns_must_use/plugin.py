@@ -5,6 +5,7 @@ function that mypy is checking at that moment, which keeps mypy's cache, its dae
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -46,7 +47,7 @@ from returns_must_use.values import type_of
 from returns_must_use.versions import check_version
 
 _FIRST_PROBE = 0x6D757374_75736500  # far from any number that a program uses
-_LIBRARY_FOLDERS = frozenset({"site-packages", "dist-packages"})
+_IN_LIBRARY_FOLDER = re.compile(r"(?:^|[\\/])(?:site|dist)-packages[\\/]")
 
 
 class MustUsePlugin(Plugin):
@@ -58,6 +59,9 @@ class MustUsePlugin(Plugin):
         self._probes: dict[complex | None, Batch | nodes.MatchStmt] = {}
         self._files: dict[str, list[complex]] = {}  # with probes, and which
         self._parsed: dict[str, MypyFile] = {}  # since the last time that probes were added
+        self._seen: set[str] = set()  # the modules that were there at that time
+        self._waiting: set[str] = set()  # for a Result to come to them: the files without probes
+        self._relevance = Relevance(self._config.result_types)
         self._known_modules = 0
         self._judge: Judge | None = None
         self._paths: dict[str, str] = {}  # of all modules, whether parsed or found in the cache
@@ -125,21 +129,18 @@ class MustUsePlugin(Plugin):
         self._judge = None  # it remembers what mypy knew of the modules before
         # The daemon shows a file that has changed under its old module until it has analyzed it.
         now = modules | self._parsed
-        new = [
-            file
-            for name, file in now.items()
-            if (name in self._parsed or name not in self._files) and self._is_checked(file)
-        ]
+        new = (now.keys() - self._seen) | self._parsed.keys()
+        self._seen |= new
         self._parsed.clear()
-        if not new:
-            return
-        if not self._names_are_checked:
+        self._relevance.learn(now, new)
+        self._waiting |= {name for name in new if self._is_checked(now[name])}
+        self._waiting &= now.keys()
+        if self._waiting and not self._names_are_checked:
             self._names_are_checked = True
             self._problem = missing_names(self._config, self._paths, self.options)
-        relevant = Relevance(now, self._config.result_types)
-        for file in new:
-            if file in relevant:
-                self._add_probes(file)
+        for name in [name for name in self._waiting if now[name] in self._relevance]:
+            self._waiting.discard(name)
+            self._add_probes(now[name])
 
     def _is_checked(self, file: MypyFile) -> bool:
         """Stubs have no statements that compute, mypy is silent about libraries, and mypyc would compile the probes."""
@@ -148,7 +149,7 @@ class MustUsePlugin(Plugin):
         return not self._is_library(file.path)
 
     def _is_library(self, path: str) -> bool:
-        return not self.options.no_silence_site_packages and not _LIBRARY_FOLDERS.isdisjoint(Path(path).parts)
+        return not self.options.no_silence_site_packages and _IN_LIBRARY_FOLDER.search(path) is not None
 
     def _add_probes(self, file: MypyFile) -> None:
         for number in self._files.pop(file.fullname, ()):

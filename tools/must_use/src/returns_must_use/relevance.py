@@ -3,7 +3,7 @@
 The others need no probes, which keeps mypy as fast as without the plugin where no Result is about.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 
 from mypy import nodes
 from mypy.nodes import MypyFile
@@ -11,39 +11,47 @@ from mypy.util import correct_relative_import
 
 
 class Relevance:
-    def __init__(self, modules: Mapping[str, MypyFile], result_types: Collection[str]) -> None:
-        self._modules = modules
-        homes: set[str] | None = set()
-        for name in result_types:
-            found = _homes(modules, name, frozenset())
-            homes = None if found is None or homes is None else homes | found
-        self._reached = None if homes is None else self._importers(homes)
+    """Grows with the modules that mypy comes to know. A file that could have a Result once counts for good."""
+
+    def __init__(self, result_types: Collection[str]) -> None:
+        self._result_types = result_types
+        self._everywhere = False
+        self._reached: set[str] = set()
+        self._importers: dict[str, set[str]] = {}
 
     def __contains__(self, file: MypyFile) -> bool:
-        return self._reached is None or file.fullname in self._reached
+        return self._everywhere or file.fullname in self._reached
 
-    def _importers(self, homes: set[str]) -> set[str]:
-        importers: dict[str, list[str]] = {}
-        reached = set(homes)
-        builtins = self._modules.get("builtins")
+    def learn(self, modules: Mapping[str, MypyFile], new: Iterable[str]) -> None:
+        """Look at the modules that are new or were parsed anew, among all that mypy knows now."""
+        if self._everywhere:
+            return
+        reached: set[str] = set()
+        for name in self._result_types:
+            homes = _homes(modules, name, frozenset())
+            if homes is None:
+                self._everywhere = True
+                return
+            reached |= homes
+        builtins = modules.get("builtins")
         # Of what mypy takes from its cache it keeps no imports, and loads only what it needs.
         from_cache = builtins is None or builtins.is_cache_skeleton
-        for module in self._modules.values():
+        for name in new:
+            module = modules[name]
             if module.is_cache_skeleton:
                 if "typeshed" not in module.path:  # these stubs import nothing but one another
-                    reached.add(module.fullname)
+                    reached.add(name)
                 continue
             for imported, is_module in _imports(module):
-                importers.setdefault(imported, []).append(module.fullname)
-                if from_cache and is_module and imported not in self._modules:
-                    reached.add(module.fullname)
-        waiting = list(reached)
-        while waiting:
-            for importer in importers.get(waiting.pop(), ()):
-                if importer not in reached:
-                    reached.add(importer)
-                    waiting.append(importer)
-        return reached
+                self._importers.setdefault(imported, set()).add(name)
+                if imported in self._reached or (from_cache and is_module and imported not in modules):
+                    reached.add(name)
+        self._spread(reached - self._reached)
+
+    def _spread(self, reached: set[str]) -> None:
+        while reached:
+            self._reached |= reached
+            reached = set().union(*(self._importers.get(name, ()) for name in reached)) - self._reached
 
 
 def _imports(module: MypyFile) -> Iterator[tuple[str, bool]]:

@@ -13,6 +13,9 @@ Assigned: TypeAlias = tuple[Expression, Expression, Path | None]
 
 Position: TypeAlias = tuple[int, int, int | None, int | None]
 
+LITERALS = (nodes.IntExpr, nodes.StrExpr, nodes.BytesExpr, nodes.FloatExpr, nodes.ComplexExpr, nodes.EllipsisExpr)
+CALLS = (nodes.CallExpr, nodes.AwaitExpr)
+
 _VIEWS = frozenset({"items", "values", "keys", "copy"})
 
 # Where a node keeps the expressions that are evaluated with it. Keyed by name: a class may be missing in an older mypy.

@@ -1,12 +1,17 @@
 """`uvicorn apis.app_api.main:app`"""
 
+from apis.app_api.auth.routes import router as auth
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
+from apis.app_api.roles.routes import admin_router as roles
+from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
+from apis.shared.auth.service import warn_of_tenant_name
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
+    AppRoleCacheSettings,
     AuthSettings,
     AwsSettings,
     InstitutionSettings,
@@ -21,7 +26,14 @@ LOCAL_ORIGIN = "http://localhost:4200"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 load_env_file()
-for concern in (AwsSettings, AuthSettings, InstitutionSettings, MemorySettings, StorageSettings):
+for concern in (
+    AppRoleCacheSettings,
+    AwsSettings,
+    AuthSettings,
+    InstitutionSettings,
+    MemorySettings,
+    StorageSettings,
+):
     settings(concern)
 
 
@@ -33,17 +45,24 @@ def _origins() -> tuple[str, ...]:
     return (*local, *production, *web.extra_origins)
 
 
+def _on_start() -> None:
+    warn_unaccounted()
+    warn_of_tenant_name()
+
+
 app = create_service(
     title="App API",
     version="2.0.0",
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
+        {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions, costs, admin_costs],
+    routers=[health, auth, sessions, roles, role_changes, costs, admin_costs],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
-    on_start=warn_unaccounted,
+    on_start=_on_start,
 )

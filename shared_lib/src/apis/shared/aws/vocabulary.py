@@ -16,6 +16,7 @@ from apis.shared.errors import (
 THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
+        "ProvisionedThroughputExceeded",
         "ThrottlingException",
         "ThrottledException",
         "Throttling",
@@ -30,10 +31,20 @@ THROTTLED = frozenset(
 EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
 CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
 CANCELLED = "TransactionCanceledException"
-_DOWN = frozenset({"InternalServerError", "InternalFailure", "InternalError", "ServiceException", "RequestTimeout"})
+# The last is a transaction that an earlier attempt of the same call has begun: nobody knows yet how it ends.
+_DOWN = frozenset(
+    {
+        "InternalServerError",
+        "InternalFailure",
+        "InternalError",
+        "ServiceException",
+        "RequestTimeout",
+        "TransactionInProgressException",
+    }
+)
 _NO_OBJECT = frozenset({"NoSuchKey"})
 _TOO_LARGE = frozenset({"ItemCollectionSizeLimitExceededException", "ItemCollectionSizeLimitExceeded"})
-_CONFLICTING = frozenset({"TransactionConflictException", "TransactionConflict", "TransactionInProgressException"})
+_CONFLICTING = frozenset({"TransactionConflictException", "TransactionConflict"})
 _TOO_LARGE_TEXT = re.compile(r"Item size (to update )?has exceeded")
 _TOO_LARGE_MESSAGE = "The content is too large to be stored."
 
@@ -72,8 +83,9 @@ class Refusal:
         return known.caused_by(cause, aws_code=self.code, aws_operation=self.operation)
 
     def _cancellation(self, lost: ErrorDetail) -> ErrorDetail | None:
-        """By the reason that decides: a lost condition or conflict says more than the `None` of the other items."""
-        for family in (CONDITION_FAILED, _CONFLICTING, _TOO_LARGE, THROTTLED):
+        """By the reason that decides, whichever operation it belongs to: a lost condition stays lost when the
+        transaction is repeated, a conflict and throttling need not."""
+        for family in (CONDITION_FAILED, _CONFLICTING, THROTTLED, _TOO_LARGE):
             for reason in self.reasons:
                 if reason.code in family:
                     return _by_code(reason.code, self, lost)

@@ -30,6 +30,7 @@ FAULT_CHARACTERS = 500
 """Of the name or the text of one fault: a rule may quote what it refuses."""
 
 TOOL_IDS = 200
+PARENT_IDS = 100
 INLINE_FILES = 20
 UPLOADED_FILES = 5
 
@@ -58,6 +59,13 @@ def bytes_at_most(size: int) -> AfterValidator:
         return text
 
     return AfterValidator(check)
+
+
+def _not_empty(text: str) -> str:
+    if not text:
+        msg = "an id is not empty"
+        raise ValueError(msg)
+    return text
 
 
 def count_at_most(items: int) -> BeforeValidator:
@@ -114,8 +122,14 @@ Title = Annotated[str, at_most(10_000)]
 Tags = Annotated[list[Annotated[str, at_most(1_000)]], FailFast(), count_at_most(1_000)]
 KeyId = Annotated[str, bytes_at_most(1_000)]
 """An id that becomes part of a store's key."""
+KeyIds = Annotated[list[Annotated[KeyId, AfterValidator(_not_empty)]], FailFast(), distinct_at_most(10_000)]
+"""Ids that each become part of a key of its own, each taken once; a rule of their service may allow fewer."""
+ParentIds = Annotated[list[KeyId], FailFast(), distinct_at_most(PARENT_IDS)]
+"""Ids of things that are each read in order to check the request, each taken once."""
 ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_most(TOOL_IDS)]
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
+IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
+"""A code or token that an identity provider has issued."""
 Integer = Annotated[int, AfterValidator(_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
 Temperature = Annotated[Number, AfterValidator(_temperature)]

@@ -7,47 +7,69 @@ from datetime import UTC, datetime
 from apis.shared.auth.models import User
 from apis.shared.aws.dynamodb import Table
 from apis.shared.errors import ErrorDetail
-from apis.shared.rbac.models import WILDCARD, AppRole, UserEffectivePermissions
+from apis.shared.rbac.cache import AppRoleCache, get_app_role_cache
+from apis.shared.rbac.models import DEFAULT_ROLE, WILDCARD, AppRole, UserEffectivePermissions
 from apis.shared.rbac.repository import AppRoleRepository
 from apis.shared.result import Result, Success, collect, railway
-from apis.shared.settings import AppRoleCacheSettings, StorageSettings, settings
-from apis.shared.ttl_cache import TtlCache
+from apis.shared.settings import StorageSettings, settings
 from apis.shared.wiring import once
-
-DEFAULT_ROLE = "default"
 
 
 class AppRoleService:
-    """Permissions that cannot be read are a Failure, never an empty set; failures are not cached."""
+    """Permissions that cannot be read are a Failure, never an empty set; failures are not kept."""
 
-    def __init__(self, repository: AppRoleRepository, ttl: AppRoleCacheSettings) -> None:
+    def __init__(self, repository: AppRoleRepository, cache: AppRoleCache) -> None:
         self._repository = repository
-        # Keyed by the role set too: a token with other roles must not get what an earlier one resolved to.
-        self._users: TtlCache[tuple[str, frozenset[str]], UserEffectivePermissions] = TtlCache(
-            ttl.app_role_user_cache_ttl_minutes * 60
-        )
-        self._roles: TtlCache[str, AppRole | None] = TtlCache(ttl.app_role_role_cache_ttl_minutes * 60)
-        self._mappings: TtlCache[str, Sequence[str]] = TtlCache(ttl.app_role_mapping_cache_ttl_minutes * 60)
+        self._cache = cache
 
     async def resolve_user_permissions(self, user: User) -> Result[UserEffectivePermissions, ErrorDetail]:
-        return await self._users.get_or_read((user.user_id, frozenset(user.roles)), lambda: self._resolve(user))
+        return await self._cache.users.get_or_read((user.user_id, frozenset(user.roles)), lambda: self._resolve(user))
+
+    async def can_access_tool(self, user: User, tool_id: str) -> Result[bool, ErrorDetail]:
+        """By role: whether the tool is public, or exists, is not looked at."""
+        return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.allows_tool(tool_id))
+
+    async def can_access_model(self, user: User, model_id: str) -> Result[bool, ErrorDetail]:
+        """By role, as `can_access_tool`; `model_id` is the provider's."""
+        return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.allows_model(model_id))
+
+    async def get_accessible_tools(self, user: User) -> Result[Sequence[str], ErrorDetail]:
+        """Ids as granted; `*` stands for everything."""
+        return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.tools)
+
+    async def get_accessible_models(self, user: User) -> Result[Sequence[str], ErrorDetail]:
+        """Ids as granted; `*` stands for everything."""
+        return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.models)
+
+    async def get_user_quota_tier(self, user: User) -> Result[str | None, ErrorDetail]:
+        return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.quota_tier)
 
     @railway
     async def _resolve(self, user: User) -> Result[UserEffectivePermissions, ErrorDetail]:
-        mapped = collect(await asyncio.gather(*(self._role_ids(role) for role in dict.fromkeys(user.roles)))).unwrap()
-        role_ids = dict.fromkeys(role_id for ids in mapped for role_id in ids)
-        roles = collect(await asyncio.gather(*(self._role(role_id) for role_id in role_ids))).unwrap()
-        enabled = [role for role in roles if role is not None and role.enabled]
-        if not enabled:
+        jwt_roles = list(dict.fromkeys(user.roles))
+        mapped = collect(await asyncio.gather(*(self._role_ids(jwt_role) for jwt_role in jwt_roles))).unwrap()
+        role_ids = list(dict.fromkeys(role_id for ids in mapped for role_id in ids))
+        found = collect(await asyncio.gather(*(self._role(role_id) for role_id in role_ids))).unwrap()
+        roles = dict(zip(role_ids, found, strict=True))
+        # The index that told of a role may lag behind the definition, which then does not list the mapping any more.
+        held = {
+            role.role_id: role
+            for jwt_role, ids in zip(jwt_roles, mapped, strict=True)
+            for role in map(roles.__getitem__, ids)
+            if role is not None and role.enabled and jwt_role in role.jwt_role_mappings
+        }
+        if not held:
             default = (await self._role(DEFAULT_ROLE)).unwrap()
-            enabled = [default] if default is not None and default.enabled else []
-        return Success(_merge(user.user_id, enabled))
+            held = {DEFAULT_ROLE: default} if default is not None and default.enabled else {}
+        return Success(_merge(user.user_id, list(held.values())))
 
     async def _role_ids(self, jwt_role: str) -> Result[Sequence[str], ErrorDetail]:
-        return await self._mappings.get_or_read(jwt_role, lambda: self._repository.get_roles_for_jwt_role(jwt_role))
+        return await self._cache.mappings.get_or_read(
+            jwt_role, lambda: self._repository.get_roles_for_jwt_role(jwt_role)
+        )
 
     async def _role(self, role_id: str) -> Result[AppRole | None, ErrorDetail]:
-        return await self._roles.get_or_read(role_id, lambda: self._repository.get_role(role_id))
+        return await self._cache.roles.get_or_read(role_id, lambda: self._repository.get_role(role_id))
 
 
 def _merge(user_id: str, roles: Sequence[AppRole]) -> UserEffectivePermissions:
@@ -71,4 +93,4 @@ def _union(granted: Iterable[Sequence[str]]) -> list[str]:
 @once
 def get_app_role_service() -> AppRoleService:
     name = settings(StorageSettings).dynamodb_app_roles_table_name
-    return AppRoleService(AppRoleRepository(Table(name) if name else None), settings(AppRoleCacheSettings))
+    return AppRoleService(AppRoleRepository(Table(name) if name else None), get_app_role_cache())

@@ -1,8 +1,10 @@
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field
+from starlette.background import BackgroundTask
 from starlette.responses import JSONResponse
 
+from apis.app_api.roles.service import seed_roles
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import ResultRouter
 from apis.shared.result import Result, Success, suppression_counts
@@ -31,4 +33,9 @@ router = ResultRouter(tags=["Health"])
 async def health() -> Result[JSONResponse, ErrorDetail]:
     """Touches no dependency: says that the process runs, not that everything it needs does."""
     suppressed = sum(suppression_counts().values())
-    return Success(JSONResponse(Health().model_dump(), headers={"X-Suppressed-Failures": str(suppressed)}))
+    headers = {"X-Suppressed-Failures": str(suppressed)}
+    return Success(JSONResponse(Health().model_dump(), headers=headers, background=BackgroundTask(_after_the_answer)))
+
+
+async def _after_the_answer() -> None:
+    seed_roles()

@@ -160,10 +160,16 @@ class Table:
             if start is None:
                 return Success(total)
 
-    async def scan_pages(self, prefix: str) -> AsyncIterator[Result[Page, ErrorDetail]]:
-        """Every page of the items whose PK begins with `prefix`; a Failure is the last one. For administration and
-        cached catalogues, never per request."""
-        parameters: dict[str, Any] = {"TableName": self.name, **expressions.filtered(F("PK").begins_with(prefix))}
+    async def scan_pages(
+        self, prefix: str, *, only: Condition | None = None
+    ) -> AsyncIterator[Result[Page, ErrorDetail]]:
+        """Every page of the items whose PK begins with `prefix` and that meet `only`; a Failure is the last one. A page
+        may be empty and not the last. For administration and cached catalogues, never per request."""
+        wanted = F("PK").begins_with(prefix)
+        parameters: dict[str, Any] = {
+            "TableName": self.name,
+            **expressions.filtered(wanted if only is None else wanted & only),
+        }
         while True:
             answer = await self.client.call("Scan", lambda: parameters, repeatable=True)
             page = answer.bind(_reading(_page))
@@ -173,9 +179,9 @@ class Table:
                 return
             parameters["ExclusiveStartKey"] = encode_item(start)
 
-    async def scan_all(self, prefix: str) -> Result[list[Item], ErrorDetail]:
+    async def scan_all(self, prefix: str, *, only: Condition | None = None) -> Result[list[Item], ErrorDetail]:
         """The items of all pages of `scan_pages`."""
-        return _items_of([page async for page in self.scan_pages(prefix)])
+        return _items_of([page async for page in self.scan_pages(prefix, only=only)])
 
     async def _update(
         self,
