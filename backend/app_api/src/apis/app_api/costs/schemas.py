@@ -18,10 +18,10 @@ _DOLLARS = "US dollars."
 class CostBreakdown(Wire):
     """Where the costs of a model come from. Only the total is kept; the parts are 0."""
 
-    input_cost: float
-    output_cost: float
-    cache_write_cost: float
-    cache_read_cost: float
+    input_cost: Annotated[float, Field(description="Not kept: 0.")]
+    output_cost: Annotated[float, Field(description="Not kept: 0.")]
+    cache_write_cost: Annotated[float, Field(description="Not kept: 0.")]
+    cache_read_cost: Annotated[float, Field(description="Not kept: 0.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
 
     @classmethod
@@ -33,13 +33,13 @@ class ModelCostSummary(Wire):
     """What the caller spent on one model."""
 
     model_id: Annotated[str, Field(description="In a summary `.`, `:` and `-` of the id may be shown as `_`.")]
-    model_name: str
+    model_name: Annotated[str, Field(description="Name of the model for people.")]
     provider: Annotated[str, Field(description="`unknown` in old records.")]
-    total_input_tokens: int
-    total_output_tokens: int
-    total_cache_read_tokens: int
-    total_cache_write_tokens: int
-    cost_breakdown: CostBreakdown
+    total_input_tokens: Annotated[int, Field(description="Without those that were read from a cache.")]
+    total_output_tokens: Annotated[int, Field(description="What the models wrote.")]
+    total_cache_read_tokens: Annotated[int, Field(description="Input that a cache already had.")]
+    total_cache_write_tokens: Annotated[int, Field(description="Input that a cache took in.")]
+    cost_breakdown: Annotated[CostBreakdown, Field(description="What it cost.")]
     request_count: Annotated[int, Field(description="Answers of the model.")]
 
     @classmethod
@@ -60,16 +60,16 @@ class ModelCostSummary(Wire):
 class UserCostSummaryResponse(Wire):
     """What the caller spent in a period."""
 
-    user_id: str
+    user_id: Annotated[str, Field(description="Id of the user.")]
     period_start: Annotated[str, Field(description="ISO 8601; the first moment that counts.")]
     period_end: Annotated[str, Field(description="ISO 8601; a date in a report means that whole day.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
-    models: list[ModelCostSummary]
+    models: Annotated[list[ModelCostSummary], Field(description="One entry per model.")]
     total_requests: Annotated[int, Field(description="Answers of models.")]
     total_input_tokens: Annotated[int, Field(description="Without those that were read from a cache.")]
-    total_output_tokens: int
-    total_cache_read_tokens: int
-    total_cache_write_tokens: int
+    total_output_tokens: Annotated[int, Field(description="What the models wrote.")]
+    total_cache_read_tokens: Annotated[int, Field(description="Input that a cache already had.")]
+    total_cache_write_tokens: Annotated[int, Field(description="Input that a cache took in.")]
     total_cache_savings: Annotated[float, Field(description="What tokens from a cache would have cost more.")]
 
     @classmethod
@@ -102,9 +102,9 @@ class UserCostSummaryResponse(Wire):
 class TopUserCost(Wire):
     """One user in the ranking by costs."""
 
-    user_id: str
+    user_id: Annotated[str, Field(description="Id of the user.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
-    total_requests: int
+    total_requests: Annotated[int, Field(description="Answers of models.")]
     last_updated: Annotated[str, Field(description="Time of the user's latest answer in the period.")]
     email: Annotated[str | None, Field(description="Reserved.")]
     tier_name: Annotated[str | None, Field(description="Reserved.")]
@@ -128,8 +128,8 @@ class TopUserCost(Wire):
 class ModelBreakdownItem(Wire):
     """The part of one model."""
 
-    cost: float
-    requests: int
+    cost: Annotated[float, Field(description="US dollars.")]
+    requests: Annotated[int, Field(description="Answers of the model.")]
 
 
 class SystemCostSummary(Wire):
@@ -138,10 +138,10 @@ class SystemCostSummary(Wire):
     period: Annotated[str, Field(description="`YYYY-MM`, of a day `YYYY-MM-DD`.")]
     period_type: Annotated[str, Field(description="`daily` or `monthly`.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
-    total_requests: int
+    total_requests: Annotated[int, Field(description="Answers of models.")]
     active_users: Annotated[int, Field(description="Users with at least one answer in the period.")]
-    total_input_tokens: int
-    total_output_tokens: int
+    total_input_tokens: Annotated[int, Field(description="Without those that were read from a cache.")]
+    total_output_tokens: Annotated[int, Field(description="What the models wrote.")]
     total_cache_savings: Annotated[float, Field(description="0 for a day.")]
     model_breakdown: Annotated[
         dict[str, ModelBreakdownItem] | None, Field(description="By model; null where it is not kept.")
@@ -174,15 +174,15 @@ class SystemCostSummary(Wire):
 class ModelUsageSummary(Wire):
     """What all users spent on one model in a month."""
 
-    model_id: str
-    model_name: str
-    provider: str
+    model_id: Annotated[str, Field(description="The provider's id of the model.")]
+    model_name: Annotated[str, Field(description="Name of the model for people.")]
+    provider: Annotated[str, Field(description="Who runs the model.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
-    total_requests: int
-    unique_users: int
+    total_requests: Annotated[int, Field(description="Answers of models.")]
+    unique_users: Annotated[int, Field(description="Users with at least one answer of the model.")]
     avg_cost_per_request: Annotated[float, Field(description="0 without any request.")]
-    total_input_tokens: int
-    total_output_tokens: int
+    total_input_tokens: Annotated[int, Field(description="Without those that were read from a cache.")]
+    total_output_tokens: Annotated[int, Field(description="What the models wrote.")]
 
     @classmethod
     def of_total(cls, total: ModelTotal) -> Self:
@@ -202,13 +202,13 @@ class ModelUsageSummary(Wire):
 class TierUsageSummary(Wire):
     """Reserved: usage is not known by tier yet."""
 
-    tier_id: str
-    tier_name: str
-    total_users: int
-    total_cost: float
-    avg_utilization: float
-    users_at_limit: int
-    users_warned: int
+    tier_id: Annotated[str, Field(description="Id of the tier.")]
+    tier_name: Annotated[str, Field(description="Name of the tier.")]
+    total_users: Annotated[int, Field(description="Users in the tier.")]
+    total_cost: Annotated[float, Field(description="US dollars.")]
+    avg_utilization: Annotated[float, Field(description="Share of their limits that they used, in percent.")]
+    users_at_limit: Annotated[int, Field(description="Users who reached their limit.")]
+    users_warned: Annotated[int, Field(description="Users who were warned.")]
 
 
 class CostTrend(Wire):
@@ -216,8 +216,8 @@ class CostTrend(Wire):
 
     date: Annotated[str, Field(description="`YYYY-MM-DD`, in UTC.")]
     total_cost: Annotated[float, Field(description=_DOLLARS)]
-    total_requests: int
-    active_users: int
+    total_requests: Annotated[int, Field(description="Answers of models.")]
+    active_users: Annotated[int, Field(description="Users with at least one answer on the day.")]
 
     @classmethod
     def of_total(cls, total: DayTotal) -> Self:
@@ -232,7 +232,7 @@ class CostTrend(Wire):
 class AdminCostDashboard(Wire):
     """A month at a glance."""
 
-    current_period: SystemCostSummary
+    current_period: Annotated[SystemCostSummary, Field(description="Totals of the month.")]
     top_users: Annotated[list[TopUserCost], Field(description="Whoever spent most first.")]
     model_usage: Annotated[list[ModelUsageSummary], Field(description="The most expensive model first.")]
     tier_usage: Annotated[list[TierUsageSummary] | None, Field(description="Reserved.")]
