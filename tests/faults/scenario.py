@@ -113,7 +113,8 @@ class Message:
 
 
 def _observed(response: httpx.Response) -> Observed:
-    body = response.json() if response.content else {}
+    is_json = response.headers.get("content-type") == "application/json"
+    body = response.json() if is_json else {}
     results = body.get("results", ()) if response.is_success and isinstance(body, dict) else ()
     return Observed(
         response.status_code,

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 SESSIONS: Final = "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"
@@ -167,10 +168,52 @@ def known_usage(user_id: str, model_id: str, now: datetime) -> Iterator[Row]:
 
 def spent(user_id: str, cost: Any, **attributes: Any) -> Row:
     """What the user spent this month."""
-    month = f"{datetime.now(UTC):%Y-%m}"
+    return cost_summary(user_id, f"{datetime.now(UTC):%Y-%m}", cost, **attributes)
+
+
+def cost_summary(user_id: str, month: str, total_cost: Any, *, cents: int | None = None, **attributes: Any) -> Row:
+    """What a user spent in a month, with one request; by default ranked by the cents of it."""
+    ranked_by = int(Decimal(str(total_cost)) * 100) if cents is None else cents
     return _row(
         SUMMARIES,
-        {"PK": f"USER#{user_id}", "SK": f"PERIOD#{month}", "userId": user_id, "totalCost": cost},
+        {
+            "PK": f"USER#{user_id}",
+            "SK": f"PERIOD#{month}",
+            "GSI2PK": f"PERIOD#{month}",
+            "GSI2SK": f"COST#{ranked_by:015}",
+            "userId": user_id,
+            "totalCost": total_cost,
+            "cacheSavings": 0,
+            "totalRequests": 1,
+            "totalInputTokens": 10,
+            "totalOutputTokens": 5,
+            "totalCacheReadTokens": 0,
+            "totalCacheWriteTokens": 0,
+            "lastUpdated": f"{month}-15T10:00:00+00:00",
+            "periodStart": f"{month}-01T00:00:00Z",
+            "periodEnd": f"{month}-31T23:59:59Z",
+            "modelBreakdown": {},
+        },
+        attributes,
+    )
+
+
+def rollup(kind: str, key: str, total_cost: Any, **attributes: Any) -> Row:
+    """What all users spent on a day (`DAILY`), in a month (`MONTHLY`) or on a model in a month (`MODEL`)."""
+    described = {"modelId": key[8:], "modelName": "A model", "provider": "openai", "uniqueUsers": 1}
+    return _row(
+        ROLLUPS,
+        {
+            "PK": f"ROLLUP#{kind}",
+            "SK": key,
+            "totalCost": total_cost,
+            "totalRequests": 2,
+            "totalInputTokens": 10,
+            "totalOutputTokens": 5,
+            "lastUpdated": MOMENT,
+            "type": kind.lower(),
+            **(described if kind == "MODEL" else {"activeUsers": 1}),
+        },
         attributes,
     )
 

@@ -94,7 +94,8 @@ async def test_records_of_nobody_and_records_that_do_not_fit(
     nobody: dict[str, Any] = {"1": {}, "3": {"attribution": None}, "5": {"attribution": {"timestamp": "2061-05-01"}}}
     _costs(tmp_path, "s1", json.dumps(nobody))
     assert await read(user) == UserCostSummary()
-    _costs(tmp_path, "s2", json.dumps({"1": {"attribution": {"userId": user, "timestamp": "2061-05-01"}}}))
+    unfit = {"1": {"cost": "much", "attribution": {"userId": user, "timestamp": "2061-05-01"}}}
+    _costs(tmp_path, "s2", json.dumps(unfit))
     assert (await get_cost_summaries().read(user, "2061-05")).failure().code is ErrorCode.INTERNAL_ERROR
 
 

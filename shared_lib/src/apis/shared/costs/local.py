@@ -2,15 +2,15 @@
 but made of them."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from decimal import Decimal
+from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from apis.shared.costs.counted import Counted
-from apis.shared.costs.models import CostRecord, ModelUsage, UserCostSummary
+from apis.shared.costs.models import CostRecord, RecordedUsage, UserCostSummary
+from apis.shared.costs.tally import Span, tallied
 from apis.shared.errors import ErrorDetail, internal_error, validation_error
+from apis.shared.moments import read_moment
 from apis.shared.records import parse_record
 from apis.shared.result import Failure, Result, Success, collect, railway
 from apis.shared.storage.json_files import Json, JsonObject, list_folder, read_file, read_json, update_json
@@ -47,70 +47,44 @@ class LocalCostRecords:
 
 
 class LocalCostSummaries:
+    """Each reads the costs of every session. A file that cannot be read fails, whosever it is: nobody can tell whose
+    sum would be too low without it."""
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
     async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
-        """Reads the costs of every session; a file that cannot be read fails, whosever it is."""
-        return (await asyncio.to_thread(self._records_of, user_id, month)).map(_summary)
+        return await self.report(user_id, Span.of_month(month))
+
+    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        return await asyncio.to_thread(self._report, user_id, span)
 
     @railway
-    def _records_of(self, user_id: str, month: str) -> Result[list[CostRecord], ErrorDetail]:
-        """A record without attribution is nobody's."""
-        records: list[CostRecord] = []
+    def _report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        found: list[tuple[datetime, Mapping[str, Any], str]] = []
         for folder in list_folder(self._root, ALL_SESSIONS).unwrap():
             bodies = _bodies(read_file(folder / COSTS_FILE).unwrap(), folder.name).unwrap()
-            own = [body for body in bodies.values() if _is_of(body, user_id, month)]
-            records += collect(parse_record(CostRecord, body, key=folder.name) for body in own).unwrap()
-        return Success(records)
+            own = [body for body in bodies.values() if _is_of(body, user_id)]
+            moments = collect(_moment(body, folder.name) for body in own).unwrap()
+            dated = zip(moments, own, strict=True)
+            found += [(moment, body, folder.name) for moment, body in dated if span.holds(moment)]
+        found.sort(key=lambda one: one[0])
+        return collect(parse_record(RecordedUsage, body, key=key) for _, body, key in found).map(tallied)
 
 
 def _bodies(document: Json | None, key: str) -> Result[Mapping[int, Mapping[str, Any]], ErrorDetail]:
-    costs = document or {}
+    costs = {} if document is None else document
     if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
         return Failure(internal_error(None, entity="cost record", key=key))
     return Success({int(index): body for index, body in costs.items() if index.isdigit()})
 
 
-def _is_of(body: Mapping[str, Any], user_id: str, month: str) -> bool:
+def _is_of(body: Mapping[str, Any], user_id: str) -> bool:
+    """A record without attribution is nobody's."""
     owner = body.get("attribution")
-    return (
-        isinstance(owner, dict) and owner.get("userId") == user_id and str(owner.get("timestamp", "")).startswith(month)
-    )
+    return isinstance(owner, dict) and owner.get("userId") == user_id
 
 
-def _summary(records: Sequence[CostRecord]) -> UserCostSummary:
-    of_models: defaultdict[str, list[Counted]] = defaultdict(list)
-    for record in records:
-        of_models[record.model_info.model_id].append(Counted.of(record, record.attribution.timestamp))
-    breakdown = {model_id: _usage(counted) for model_id, counted in of_models.items()}
-    savings = (counted.savings for of_model in of_models.values() for counted in of_model)
-    return UserCostSummary(
-        total_cost=sum((usage.cost for usage in breakdown.values()), Decimal(0)),
-        cache_savings=_sum_of(savings),
-        total_requests=len(records),
-        total_input_tokens=sum(usage.input_tokens for usage in breakdown.values()),
-        total_output_tokens=sum(usage.output_tokens for usage in breakdown.values()),
-        total_cache_read_tokens=sum(usage.cache_read_tokens for usage in breakdown.values()),
-        total_cache_write_tokens=sum(usage.cache_write_tokens for usage in breakdown.values()),
-        model_breakdown=breakdown,
-    )
-
-
-def _usage(counted: Sequence[Counted]) -> ModelUsage:
-    info = counted[0].record.model_info
-    return ModelUsage(
-        model_name=info.model_name,
-        provider=info.provider or "unknown",
-        cost=_sum_of(one.cost for one in counted),
-        requests=len(counted),
-        input_tokens=sum(one.usage.input_tokens for one in counted),
-        output_tokens=sum(one.usage.output_tokens for one in counted),
-        cache_read_tokens=sum(one.usage.cache_read_input_tokens or 0 for one in counted),
-        cache_write_tokens=sum(one.usage.cache_write_input_tokens or 0 for one in counted),
-    )
-
-
-def _sum_of(amounts: Iterable[float]) -> Decimal:
-    """Of the decimals that the numbers are written as: in binary, errors add up."""
-    return sum((Decimal(repr(amount)) for amount in amounts), Decimal(0))
+def _moment(body: Mapping[str, Any], key: str) -> Result[datetime, ErrorDetail]:
+    moment = read_moment(str(body["attribution"].get("timestamp")))
+    return moment.alt(lambda error: error.caused_by(None, entity="cost record", key=key))

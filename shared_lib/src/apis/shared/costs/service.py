@@ -24,6 +24,7 @@ from apis.shared.costs.models import (
 from apis.shared.costs.records import CostRecords
 from apis.shared.costs.rollups import SystemRollups
 from apis.shared.costs.summaries import UserCostSummaries
+from apis.shared.costs.tally import Span
 from apis.shared.errors import ErrorDetail
 from apis.shared.moments import offset_form
 from apis.shared.result import Result, Success, all_done, railway
@@ -32,7 +33,9 @@ from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_RECORDS_TABLE = "SessionsMetadata"
 DEFAULT_SUMMARY_TABLE = "UserCostSummary"
+DEFAULT_ROLLUP_TABLE = "SystemCostRollup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +126,12 @@ class CostSummaries(Protocol):
         ...
 
 
+class CostReports(Protocol):
+    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        """The sum of the user's cost records within the span."""
+        ...
+
+
 @once
 def get_usage_recorder() -> UsageRecorder:
     """The variables decide where usage goes."""
@@ -142,13 +151,35 @@ def get_cost_summaries() -> CostSummaries:
     return _summaries_in_the_cloud() or LocalCostSummaries(settings(StorageSettings).sessions_dir)
 
 
-def _summaries_in_the_cloud() -> UserCostSummaries | None:
+@once
+def get_cost_reports() -> CostReports:
+    """From where the summaries of months are, too."""
     storage = settings(StorageSettings)
-    name = storage.dynamodb_cost_summary_table_name
-    has_a_table = bool(storage.dynamodb_sessions_metadata_table_name or name)
-    if settings(MemorySettings).agentcore_memory_type == "dynamodb" and has_a_table:
-        return UserCostSummaries(Table(name or DEFAULT_SUMMARY_TABLE))
-    return None
+    if not _are_in_the_cloud():
+        return LocalCostSummaries(storage.sessions_dir)
+    return CostRecords(Table(storage.dynamodb_sessions_metadata_table_name or DEFAULT_RECORDS_TABLE))
+
+
+@once
+def get_user_ranking() -> UserCostSummaries:
+    """Of administrators: always the table."""
+    return UserCostSummaries(Table(settings(StorageSettings).dynamodb_cost_summary_table_name or DEFAULT_SUMMARY_TABLE))
+
+
+@once
+def get_system_rollups() -> SystemRollups:
+    """Of administrators: always the table."""
+    return SystemRollups(Table(settings(StorageSettings).dynamodb_system_rollup_table_name or DEFAULT_ROLLUP_TABLE))
+
+
+def _summaries_in_the_cloud() -> UserCostSummaries | None:
+    return get_user_ranking() if _are_in_the_cloud() else None
+
+
+def _are_in_the_cloud() -> bool:
+    storage = settings(StorageSettings)
+    has_a_table = bool(storage.dynamodb_sessions_metadata_table_name or storage.dynamodb_cost_summary_table_name)
+    return settings(MemorySettings).agentcore_memory_type == "dynamodb" and has_a_table
 
 
 def warn_unaccounted() -> None:

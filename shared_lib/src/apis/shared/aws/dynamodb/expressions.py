@@ -1,6 +1,6 @@
 """The language of the stores: aiodynamo's keys, conditions, updates and operations, and the few words it lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,11 +85,13 @@ class _Exact(Parameters):
         return placeholder
 
 
-def key_condition(key: KeyCondition, *, only: Condition | None = None) -> Payload:
+def key_condition(key: KeyCondition, *, only: Condition | None = None, attributes: Sequence[str] = ()) -> Payload:
     parameters = _Exact()
     payload: Payload = {"KeyConditionExpression": key.encode(parameters)}
     if only is not None:
         payload["FilterExpression"] = only.encode(parameters)
+    if attributes:
+        payload["ProjectionExpression"] = ",".join(F(name).encode(parameters) for name in attributes)
     return payload | parameters.to_request_payload()
 
 
