@@ -27,14 +27,19 @@ async def _forget(_: str) -> list[str]:
 
 async def _settle(request_id: str) -> list[str]:
     """The names of what still runs after all."""
-    tasks = [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and _belongs(task, request_id)]
-    _, running = await asyncio.wait(tasks, timeout=SETTLE_SECONDS) if tasks else ([], [])
-    return [task.get_name() for task in running]
+    return await _left_of(
+        [task for task in asyncio.all_tasks() if task is not asyncio.current_task() and _belongs(task, request_id)]
+    )
 
 
 async def _rest(_: str) -> list[str]:
-    await background.drain(SETTLE_SECONDS)
-    return []
+    # Not `drain`, which leaves out what no stop waits for.
+    return await _left_of(list(background._tasks))
+
+
+async def _left_of(tasks: list[asyncio.Task[Any]]) -> list[str]:
+    _, running = await asyncio.wait(tasks, timeout=SETTLE_SECONDS) if tasks else ([], [])
+    return [task.get_name() for task in running]
 
 
 def _belongs(task: asyncio.Task[Any], request_id: str) -> bool:

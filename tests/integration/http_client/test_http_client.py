@@ -56,6 +56,14 @@ async def test_what_the_caller_decides_on(http: HttpClient, provider: IdentityPr
     assert len(provider.requests) == 1
 
 
+async def test_nothing_of_one_exchange_is_sent_with_the_next(http: HttpClient, provider: IdentityProvider) -> None:
+    """They are those of different users."""
+    provider.answers["/x"] = Answer(b"{}", headers={"Set-Cookie": "who=somebody; Path=/"})
+    for _ in range(2):
+        (await http.post_form(URL, {})).unwrap()
+    assert [request.headers.get("cookie") for request in provider.requests] == [None, None]
+
+
 async def test_a_form_is_posted(http: HttpClient, provider: IdentityProvider) -> None:
     provider.answers["/x"] = Answer(b"{}")
     (await http.post_form(URL, {"scope": "openid api://a/Read", "empty": "", "code": "&=ä"})).unwrap()

@@ -355,6 +355,30 @@ async def test_a_stored_role_that_does_not_fit(roles: RoleEditor, role_id: str, 
         roles.platform.store(*stored.whole_role(role_id))
 
 
+@pytest.mark.parametrize(
+    ("corrupt", "status"),
+    [
+        ({"displayName": None}, 204),
+        ({"priority": "high"}, 204),
+        ({"priority": "high", "isSystemRole": True}, 400),
+        ({"isSystemRole": "perhaps"}, 500),
+    ],
+    ids=["d-11 no name", "no number", "a system role", "perhaps one"],
+)
+async def test_a_stored_role_that_does_not_fit_can_be_deleted(
+    roles: RoleEditor, role_id: str, corrupt: dict[str, Any], status: int
+) -> None:
+    """The list fails as long as there is one."""
+    rows = list(stored.whole_role(role_id, jwtRoleMappings=["Staff"]))
+    roles.platform.store(*rows, *stored.role(role_id, **{**rows[0].item, **corrupt}))
+    try:
+        assert (await roles("DELETE", role_id)).status_code == status
+        assert bool(roles.items(role_id)) is (status != 204)
+    finally:
+        roles.platform.store(*stored.whole_role(role_id))
+        assert (await roles("DELETE", role_id)).status_code == 204
+
+
 async def test_who_may(roles: RoleEditor, role_id: str) -> None:
     platform = roles.platform
     staff, admin = platform.sign_in("222222222", "Staff"), platform.sign_in("333333333", "Staff", "Admin")

@@ -29,10 +29,15 @@ def empty(aws: Aws) -> Aws:
     return aws
 
 
+async def rested() -> None:
+    """Until all that runs in the background is done, which no stop of a process waits for."""
+    await asyncio.gather(*background._tasks)
+
+
 async def seeded() -> None:
     """As after the first healthy answer of a process."""
     seed_roles()
-    await background.drain(20)
+    await rested()
 
 
 def definition(aws: Aws, role_id: str) -> dict[str, object]:
@@ -62,10 +67,10 @@ async def test_not_before_the_process_has_answered_that_it_is_healthy(empty: Aws
     async with httpx.AsyncClient(transport=transport, base_url="http://app") as client:
         with empty.proxy.recording() as recording:
             await client.get("/openapi.json")
-            await background.drain(20)
+            await rested()
         assert recording.calls == []
         assert (await client.get("/health")).status_code == 200
-    await background.drain(20)
+    await rested()
     assert definition(empty, "default")
 
 

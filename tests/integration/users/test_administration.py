@@ -106,7 +106,16 @@ async def test_when_somebody_was_seen_is_in_the_key_too(
 ) -> None:
     people.store(stored.person("1", "a@a.test", seen="2025-02-02T00:00:00Z", **attributes))
     (one,) = (await page(people, admin))["users"]
-    assert one["lastLoginAt"] == shown
+    (found,) = (await get(people, admin, "/admin/users/search", email="a@a.test")).json()["users"]
+    assert (one["lastLoginAt"], found["lastLoginAt"]) == (shown, shown)
+
+
+async def test_of_one_address_the_newest_by_whatever_tells_it(people: Platform, admin: User) -> None:
+    """P9; without any time of a request the first one counts."""
+    old: dict[str, Any] = dict.fromkeys(("lastLoginAt", "GSI2SK", "GSI3SK"), stored.LEFT_OUT)
+    people.store(stored.person("1", "a@a.test", **old), stored.person("2", "a@a.test", seen="2024-01-01T00:00:00Z"))
+    (found,) = (await get(people, admin, "/admin/users/search", email="a@a.test")).json()["users"]
+    assert (found["userId"], found["lastLoginAt"]) == ("1", "2024-08-01T08:00:00Z")
 
 
 async def test_u6_everybody_moves_between_two_pages(people: Platform, admin: User) -> None:

@@ -129,6 +129,7 @@ ASKED = {"client_id": "cli", "redirect_uri": PLACE, "response_type": "code", "st
         {"redirect_uri": "https://localhost.evil.example/"},
         {"redirect_uri": "http://evil.example@evil.example/"},
         {"redirect_uri": "javascript:alert(1)"},
+        {"redirect_uri": "http://[evil.example"},
         {"redirect_uri": ""},
     ],
     ids=str,

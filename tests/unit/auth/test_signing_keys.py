@@ -8,6 +8,7 @@ from jwt import PyJWK
 
 from apis.shared.auth.jwks import KeySet, SigningKeys, key_set
 from apis.shared.errors import ErrorCode, ErrorDetail, service_unavailable
+from apis.shared.lifecycle import background
 from apis.shared.result import Failure, Result, Success, suppression_counts
 from tests.support.identity_provider import SigningKey
 
@@ -166,6 +167,29 @@ async def test_all_share_one_fetch() -> None:
     provider = Provider("a")
     assert set(await asyncio.gather(*(provider.code("a") for _ in range(50)))) == {None}
     assert provider.fetches == 1
+
+
+async def test_unknown_keys_that_come_one_after_the_other_share_one_fetch() -> None:
+    """A11: also those that come when it is done, before the first caller has looked at it."""
+    provider = Provider("a")
+    assert await provider.code("a") is None
+    asking = []
+    for number in range(20):
+        asking.append(asyncio.create_task(provider.code(f"unknown-{number}")))
+        await asyncio.sleep(0)
+    assert set(await asyncio.gather(*asking)) == {ErrorCode.UNAUTHORIZED}
+    assert provider.fetches == 2
+
+
+async def test_a_forced_fetch_counts_when_its_caller_has_hung_up() -> None:
+    provider = Provider("a")
+    assert await provider.code("a") is None
+    for number in range(20):
+        asking = asyncio.create_task(provider.code(f"unknown-{number}"))
+        await asyncio.sleep(0)
+        asking.cancel()
+        await asyncio.gather(*background._tasks)
+    assert provider.fetches == 2
 
 
 async def test_a_caller_that_hangs_up_takes_nothing_from_the_others() -> None:

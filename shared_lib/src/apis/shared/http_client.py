@@ -1,7 +1,8 @@
 """Outgoing HTTP: the edge to identity providers and other services that speak HTTP.
 
 Proxies and certificates come from the standard variables (`HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`,
-`SSL_CERT_FILE`, `SSL_CERT_DIR`). Redirects are not followed, so that no credential travels to another place.
+`SSL_CERT_FILE`, `SSL_CERT_DIR`). Redirects are not followed, so that no credential travels to another place. Cookies
+are not kept.
 """
 
 import asyncio
@@ -96,6 +97,8 @@ class HttpClient:
         return await asyncio.to_thread(self._connect, loop)
 
     def _connect(self, loop: asyncio.AbstractEventLoop) -> "Result[httpx.AsyncClient, ErrorDetail]":
+        from http.cookiejar import CookieJar, DefaultCookiePolicy  # noqa: PLC0415 - lazy: as below
+
         import httpx  # noqa: PLC0415 - lazy: stays out of the start
 
         def make() -> httpx.AsyncClient:
@@ -103,7 +106,12 @@ class HttpClient:
                 # A connection belongs to its event loop; a process that serves has exactly one.
                 if self._client is None or self._loop is not loop:
                     timeout = httpx.Timeout(self._deadline_seconds, connect=CONNECT_TIMEOUT_SECONDS)
-                    self._client = httpx.AsyncClient(timeout=timeout, headers={"Accept-Encoding": "identity"})
+                    self._client = httpx.AsyncClient(
+                        timeout=timeout,
+                        headers={"Accept-Encoding": "identity"},
+                        # The exchanges are those of different users.
+                        cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+                    )
                     self._loop = loop
                 return self._client
 

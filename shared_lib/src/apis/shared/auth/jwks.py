@@ -75,7 +75,7 @@ class SigningKeys:
         self._paused_until = clock()
         self._outage: ErrorDetail | None = None
         self._kept: OrderedDict[str, PyJWK] = OrderedDict()
-        self._fetching: asyncio.Task[Result[bool, ErrorDetail]] | None = None
+        self._fetching: asyncio.Task[Result[None, ErrorDetail]] | None = None
 
     async def get(self, kid: str) -> "Result[PyJWK, ErrorDetail]":
         """`unauthorized` when the provider has no such key; `service_unavailable` or `timeout` when it cannot tell."""
@@ -87,18 +87,15 @@ class SigningKeys:
 
     @railway
     async def _from_set(self, kid: str) -> "Result[PyJWK, ErrorDetail]":
-        is_fresh = self._clock() < self._fresh_until
         if kid in self._set.keys:
-            if not is_fresh:
+            if not self._is_fresh():
                 await best_effort(
                     self._refresh(),
                     reason="The key of the previous set still proves who signed, and a later use fetches again.",
                     default=None,
                 )
         else:
-            was_fetched = (await self._refresh()).unwrap()
-            if was_fetched and is_fresh:
-                self._pause_from(self._clock())
+            (await self._refresh()).unwrap()
         key = self._set.keys.get(kid)
         if key is None:
             return Failure(_UNREADABLE_KEY if kid in self._set.unreadable else _UNKNOWN_KEY)
@@ -110,8 +107,11 @@ class SigningKeys:
         if len(self._kept) > KEPT_KEYS:
             self._kept.popitem(last=False)
 
-    async def _refresh(self) -> Result[bool, ErrorDetail]:
-        """Whether the set was fetched. During a pause it is not, and a failure of the last fetch is the answer."""
+    def _is_fresh(self) -> bool:
+        return self._clock() < self._fresh_until
+
+    async def _refresh(self) -> Result[None, ErrorDetail]:
+        """Fetch the set. During a pause it is not fetched, and a failure of the last fetch is the answer."""
         if self._fetching is None or self._fetching.done():
             wait = self._paused_until - self._clock()
             if wait > 0:
@@ -120,22 +120,25 @@ class SigningKeys:
         # A caller that hangs up must not take the answer away from the others.
         return await asyncio.shield(self._fetching)
 
-    def _last_outcome(self, wait: float) -> Result[bool, ErrorDetail]:
+    def _last_outcome(self, wait: float) -> Result[None, ErrorDetail]:
         if self._outage is None:
-            return Success(False)
+            return Success(None)
         return Failure(self._outage.with_recovery(recoverable=True, retry_after=math.ceil(wait)))
 
-    async def _fetch_set(self) -> Result[bool, ErrorDetail]:
-        begun = self._clock()
+    async def _fetch_set(self) -> Result[None, ErrorDetail]:
+        # The pause begins with the end of the fetch: whoever asks next may do so before those who waited for it go on.
+        begun, is_forced = self._clock(), self._is_fresh()
         fetched = await self._fetch()
         self._outage = error_of(fetched)
         match fetched:
             case Success(published):
                 self._set = published
                 self._fresh_until = self._clock() + SET_LIFETIME_SECONDS
+                if is_forced:
+                    self._pause_from(self._clock())
             case Failure():
                 self._pause_from(begun)
-        return fetched.map(lambda _: True)
+        return fetched.map(lambda _: None)
 
     def _pause_from(self, moment: float) -> None:
         self._paused_until = max(self._paused_until, moment + FETCH_PAUSE_SECONDS)

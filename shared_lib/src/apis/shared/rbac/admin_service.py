@@ -104,7 +104,7 @@ class AppRoleAdminService:
         # Parents that the request names need not wait for the role.
         found, named = await asyncio.gather(self._writer.find(role_id), self._existing(given or ()))
         before = found.unwrap()
-        role = _present(before).unwrap()
+        role = before.role().unwrap()
         _refuse_protected(role_id, updates.named).unwrap()
         changed = role.model_copy(update=updates.changes)
         parents = named.unwrap() if given is not None else (await self._parents(changed)).unwrap()
@@ -115,12 +115,12 @@ class AppRoleAdminService:
 
     @railway
     async def delete_role(self, role_id: str, admin: User) -> Result[None, ErrorDetail]:
-        """What inherits from it keeps what it has. Fails with `not_found`, with `bad_request` for a system role, and
-        with `conflict`."""
+        """Also when its definition cannot be read: nothing else would end that. What inherits from it keeps what it
+        has. Fails with `not_found`, with `bad_request` for a system role, and with `conflict`."""
         before = (await self._writer.find(role_id)).unwrap()
-        if before.role is not None and before.role.is_system_role:
+        if before.is_system_role().unwrap():
             return Failure(system_role_stays(role_id))
-        if before.role is None and not before.items:
+        if before.definition is None and not before.items:
             return Failure(role_not_found(role_id))
         with self._invalidating(role_id, before.jwt_roles):
             (await self._writer.delete(before)).unwrap()
@@ -131,7 +131,7 @@ class AppRoleAdminService:
     async def sync_effective_permissions(self, role_id: str, admin: User) -> Result[AppRole, ErrorDetail]:
         """Computes anew what the role gives, after a change of its parents. Fails as `update_role`."""
         before = (await self._writer.find(role_id)).unwrap()
-        role = _present(before).unwrap()
+        role = before.role().unwrap()
         saved = (await self._save(before, role, (await self._parents(role)).unwrap())).unwrap()
         _audit("app_role_synced", role_id, admin)
         return Success(saved)
@@ -167,7 +167,7 @@ class AppRoleAdminService:
     @railway
     async def _grant(self, role_id: str, tool_id: str, admin: User, *, granted: bool) -> Result[AppRole, ErrorDetail]:
         before = (await self._writer.find(role_id)).unwrap()
-        role = _present(before).unwrap()
+        role = before.role().unwrap()
         _refuse_protected(role_id, ["grantedTools"]).unwrap()
         if (tool_id in role.granted_tools) is granted:
             return Success(role)
@@ -262,10 +262,6 @@ def system_roles() -> tuple[AppRole, AppRole]:
             created_by="system",
         ),
     )
-
-
-def _present(partition: RolePartition) -> Result[AppRole, ErrorDetail]:
-    return require(partition.role, role_not_found(partition.role_id))
 
 
 def _refuse_protected(role_id: str, named: Sequence[str]) -> Result[None, ErrorDetail]:

@@ -45,6 +45,12 @@ class RoleDraft(Record):
     enabled: bool = True
 
 
+class RoleStanding(Record):
+    """What of a definition decides whether the role may be deleted."""
+
+    is_system_role: bool = False
+
+
 class AppRole(RoleDraft):
     """A role definition. `created_by` is the id of a user, or `system`."""
 

@@ -7,7 +7,7 @@ model that it grants directly. Those items copy the name and the state of the ro
 import asyncio
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import batched
 
 from apis.shared.aws.dynamodb import (
@@ -28,8 +28,8 @@ from apis.shared.aws.dynamodb import (
     transact,
 )
 from apis.shared.errors import ErrorDetail, conflict, not_found
-from apis.shared.rbac.models import AppRole, RoleGrant, RoleMapping
-from apis.shared.result import Failure, Result, Success, collect, error_of, railway
+from apis.shared.rbac.models import AppRole, RoleGrant, RoleMapping, RoleStanding
+from apis.shared.result import Failure, Result, Success, collect, error_of, railway, require
 
 _DEFINITION, _JWT_MAPPING, _TOOL_GRANT, _MODEL_GRANT = "DEFINITION", "JWT_MAPPING#", "TOOL_GRANT#", "MODEL_GRANT#"
 _ITEMS = (_JWT_MAPPING, _TOOL_GRANT, _MODEL_GRANT)
@@ -119,14 +119,23 @@ class RolePartition:
     since. Items without a definition are what a deletion that failed half-way left."""
 
     role_id: str
-    role: AppRole | None
-    definition: Item
-    items: Mapping[str, Item]
+    definition: Item | None = None
+    items: Mapping[str, Item] = field(default_factory=dict)
     """By sort key."""
+
+    def role(self) -> Result[AppRole, ErrorDetail]:
+        """Fails with `not_found`, and with `internal_error` for a definition that cannot be read."""
+        return require(self.definition, role_not_found(self.role_id)).bind(lambda item: _parse(self.role_id, item))
+
+    def is_system_role(self) -> Result[bool, ErrorDetail]:
+        """Also of a definition that cannot be read otherwise: such a role can still be deleted."""
+        if self.definition is None:
+            return Success(False)
+        return parse_as(RoleStanding, self.definition).map(lambda standing: standing.is_system_role)
 
     @property
     def unchanged(self) -> Condition:
-        if self.role is None:
+        if self.definition is None:
             return PK_ABSENT
         if "updatedAt" in self.definition:
             return F("updatedAt").equals(self.definition["updatedAt"])
@@ -135,7 +144,8 @@ class RolePartition:
     @property
     def jwt_roles(self) -> set[str]:
         """All that may resolve to the role."""
-        listed = self.role.jwt_role_mappings if self.role is not None else ()
+        # A definition that cannot be read lists nothing that counts.
+        listed = self.role().map(lambda role: role.jwt_role_mappings).value_or([])
         return {*listed, *(key.removeprefix(_JWT_MAPPING) for key in self.items if key.startswith(_JWT_MAPPING))}
 
 
@@ -151,13 +161,11 @@ class AppRoleWriter:
         """What there is of the role, in one consistent read."""
         key = f"ROLE#{role_id}"
         if not _fits(key, _LONGEST_PARTITION_KEY):
-            return Success(RolePartition(role_id, None, {}, {}))
+            return Success(RolePartition(role_id))
         found = (await self._table.query_all(Query(HashKey("PK", key), consistent=True))).unwrap()
         by_key = {str(item["SK"]): item for item in found}
-        definition = by_key.get(_DEFINITION)
-        role = None if definition is None else _parse(role_id, definition).unwrap()
         items = {key: item for key, item in by_key.items() if key.startswith(_ITEMS)}
-        return Success(RolePartition(role_id, role, definition or {}, items))
+        return Success(RolePartition(role_id, by_key.get(_DEFINITION), items))
 
     async def create(self, role: AppRole) -> Result[bool, ErrorDetail]:
         """False when there is a role with this id."""
@@ -175,7 +183,7 @@ class AppRoleWriter:
         """
         puts = {str(item["SK"]): self._put({**before.items.get(str(item["SK"]), {}), **item}) for item in _items(role)}
         deletes = [self._delete(role.role_id, key) for key in sorted(before.items.keys() - puts.keys())]
-        definition = self._put({**before.definition, **_definition(role)}, before.unchanged)
+        definition = self._put({**(before.definition or {}), **_definition(role)}, before.unchanged)
         if 1 + len(puts) + len(deletes) <= MOST_ACTIONS:
             return await self._write(role.role_id, [definition, *puts.values(), *deletes])
         added = [put for key, put in puts.items() if key not in before.items]
@@ -189,7 +197,7 @@ class AppRoleWriter:
         """As `replace`. The definition goes first, and with it all that the role gives; deleting what is left without
         a definition completes a deletion that failed half-way."""
         deletes = [self._delete(before.role_id, key) for key in sorted(before.items)]
-        if before.role is not None:
+        if before.definition is not None:
             definition = self._delete(before.role_id, _DEFINITION, before.unchanged)
             (await self._write(before.role_id, [definition, *deletes[: MOST_ACTIONS - 1]])).unwrap()
             deletes = deletes[MOST_ACTIONS - 1 :]

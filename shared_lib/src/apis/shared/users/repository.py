@@ -79,7 +79,7 @@ class UserRepository:
         if self._table is None or not is_key(_partition(user_id)):
             return Success(None)
         item = (await self._table.get(_key(user_id))).unwrap()
-        return Success(None) if item is None else parse_as(UserProfile, item)
+        return Success(None) if item is None else _profile(item)
 
     @railway
     async def get_user_by_user_id(self, user_id: str) -> Result[UserProfile | None, ErrorDetail]:
@@ -164,7 +164,7 @@ class UserRepository:
         if self._table is None or not is_key(key):
             return Success([])
         items = (await self._table.query_all(query)).unwrap()
-        return collect(parse_as(UserProfile, item) for item in items)
+        return collect(_profile(item) for item in items)
 
 
 @once
@@ -217,8 +217,16 @@ def _complete(item: Item) -> Item:
     """With what the index does not project, from its keys."""
     known: Item = {"status": _behind(_STATUS, item.get("GSI3PK")), "emailDomain": _behind(_DOMAIN, item.get("GSI2PK"))}
     known |= {name: value for name, value in item.items() if value is not None}
-    seen = next((item[name] for name in ("lastLoginAt", "GSI3SK", "GSI2SK", "createdAt") if item.get(name)), "")
-    return {**known, "lastLoginAt": seen}
+    return {**known, "lastLoginAt": _last_seen(item)}
+
+
+def _profile(item: Item) -> Result[UserProfile, ErrorDetail]:
+    return parse_as(UserProfile, {**item, "lastLoginAt": _last_seen(item)})
+
+
+def _last_seen(item: Item) -> Value:
+    """Some items have it in their keys only."""
+    return next((item[name] for name in ("lastLoginAt", "GSI3SK", "GSI2SK", "createdAt") if item.get(name)), "")
 
 
 def _behind(prefix: str, key: Value) -> Value:

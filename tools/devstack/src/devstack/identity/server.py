@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from apis.shared.errors import bad_request
+from apis.shared.result import ErrorTable, attempt
 from apis.shared.settings import AuthSettings, InstitutionSettings, load_env_file, settings
 from devstack.identity import pages
 from devstack.identity.grants import Application, Authorization, Grants
@@ -20,6 +22,7 @@ from devstack.identity.tokens import Signer
 from devstack.ports import LOOPBACK
 
 _THIS_MACHINE = frozenset({"localhost", "127.0.0.1", "::1"})
+_NO_ADDRESS = ErrorTable.of((ValueError, lambda _: bad_request("This is no address.")))
 _CHALLENGE = re.compile(r"[\w-]{43}", re.ASCII)
 _NEVER_KEPT = {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 _FRAMED_BY_NOBODY = {**_NEVER_KEPT, "Content-Security-Policy": "frame-ancestors 'none'"}
@@ -105,8 +108,10 @@ def _is_code_flow(asked: Mapping[str, str]) -> bool:
 
 
 def _is_on_this_machine(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.scheme in {"http", "https"} and parts.hostname in _THIS_MACHINE and not parts.fragment
+    parts = attempt(urlsplit, url, errors=_NO_ADDRESS)
+    return parts.map(
+        lambda known: known.scheme in {"http", "https"} and known.hostname in _THIS_MACHINE and not known.fragment
+    ).value_or(False)
 
 
 def _redirect(url: str, **query: str) -> Response:
