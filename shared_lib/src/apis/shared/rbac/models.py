@@ -12,6 +12,7 @@ from apis.shared.records import Record, Texts
 WILDCARD = "*"
 DEFAULT_ROLE = "default"
 SYSTEM_ADMIN_ROLE = "system_admin"
+SYSTEM_ROLES = frozenset({DEFAULT_ROLE, SYSTEM_ADMIN_ROLE})
 
 
 def _distinct(texts: list[str] | None) -> list[str] | None:

@@ -28,7 +28,7 @@ from apis.shared.aws.dynamodb import (
     transact,
 )
 from apis.shared.errors import ErrorDetail, conflict, not_found
-from apis.shared.rbac.models import AppRole, RoleGrant, RoleMapping, RoleStanding
+from apis.shared.rbac.models import SYSTEM_ROLES, AppRole, RoleGrant, RoleMapping, RoleStanding
 from apis.shared.result import Failure, Result, Success, collect, error_of, railway, require
 
 _DEFINITION, _JWT_MAPPING, _TOOL_GRANT, _MODEL_GRANT = "DEFINITION", "JWT_MAPPING#", "TOOL_GRANT#", "MODEL_GRANT#"
@@ -128,10 +128,11 @@ class RolePartition:
         return require(self.definition, role_not_found(self.role_id)).bind(lambda item: _parse(self.role_id, item))
 
     def is_system_role(self) -> Result[bool, ErrorDetail]:
-        """Also of a definition that cannot be read otherwise: such a role can still be deleted."""
+        """Also of a definition that cannot be read otherwise: such a role can still be deleted, unless its id tells."""
         if self.definition is None:
             return Success(False)
-        return parse_as(RoleStanding, self.definition).map(lambda standing: standing.is_system_role)
+        standing = parse_as(RoleStanding, self.definition)
+        return standing.map(lambda known: known.is_system_role or self.role_id in SYSTEM_ROLES)
 
     @property
     def unchanged(self) -> Condition:
