@@ -228,7 +228,7 @@ async def test_round_trips(tables: Platform, admin: User, user_id: str) -> None:
     for somebody in (f"{user_id}0", user_id):
         tables.store(stored.person(somebody, "x", roles=[]), stored.quota_override(somebody))
     await detail(tables, admin, f"{user_id}0")
-    tables.proxy.delay_seconds = 0.3
+    tables.proxy.delay_seconds = 1.0
     try:
         with tables.proxy.recording() as recording:
             begun = time.monotonic()
@@ -240,7 +240,7 @@ async def test_round_trips(tables: Platform, admin: User, user_id: str) -> None:
     tables_read = [variables[str(call.target.table)] for call in recording.calls]
     assert tables_read[0] == stored.USERS
     assert Counter(tables_read) == {stored.USERS: 1, stored.SUMMARIES: 1, stored.QUOTAS: 2, stored.QUOTA_EVENTS: 1}
-    assert seconds < 0.9, "more than two steps"
+    assert seconds < 2.9, "more than two steps"
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ class LocalCostSummaries:
 
 
 def _bodies(document: Json | None, key: str) -> Result[Mapping[int, Mapping[str, Any]], ErrorDetail]:
-    costs = {} if document is None else document
+    costs = document or {}
     if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
         return Failure(internal_error(None, entity="cost record", key=key))
     return Success({int(index): body for index, body in costs.items() if index.isdigit()})
