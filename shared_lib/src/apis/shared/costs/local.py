@@ -40,7 +40,8 @@ class LocalCostRecords:
         if not is_session_id(session_id):
             return Success({})
         document = (await read_json(self._file(session_id))).unwrap()
-        return _bodies(document, session_id)
+        # An empty file of any kind has nothing to show; a sum must not rest on one that should have held something.
+        return _bodies(document or None, session_id)
 
     def _file(self, session_id: str) -> Path:
         return session_folder(self._root, session_id) / COSTS_FILE
@@ -73,7 +74,7 @@ class LocalCostSummaries:
 
 
 def _bodies(document: Json | None, key: str) -> Result[Mapping[int, Mapping[str, Any]], ErrorDetail]:
-    costs = document or {}
+    costs = {} if document is None else document
     if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
         return Failure(internal_error(None, entity="cost record", key=key))
     return Success({int(index): body for index, body in costs.items() if index.isdigit()})
