@@ -1,6 +1,9 @@
 """`uvicorn apis.app_api.main:app`"""
 
 from apis.app_api.health.routes import router as health
+from apis.app_api.models.routes import admin_router as managed_models
+from apis.app_api.models.routes import router as models
+from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
@@ -47,10 +50,11 @@ app = create_service(
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions, roles, role_changes],
+    routers=[health, sessions, models, managed_models, managed_models_from_roles, roles, role_changes],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=warn_unaccounted,

@@ -31,6 +31,7 @@ FAULT_CHARACTERS = 500
 
 TOOL_IDS = 200
 PARENT_IDS = 100
+SHORT_TEXTS = 1_000
 INLINE_FILES = 20
 UPLOADED_FILES = 5
 
@@ -66,6 +67,13 @@ def _not_empty(text: str) -> str:
         msg = "an id is not empty"
         raise ValueError(msg)
     return text
+
+
+def _not_blank[V: (str, list[str])](value: V) -> V:
+    if not value:
+        msg = "must not be empty"
+        raise ValueError(msg)
+    return value
 
 
 def count_at_most(items: int) -> BeforeValidator:
@@ -116,6 +124,11 @@ def _temperature(value: float) -> float:
 # No `type` statements: those would be schemas of their own in OpenAPI.
 ShortText = Annotated[str, at_most(2_000)]
 """Names, kinds, and every text without a bound of its own."""
+ShortTexts = Annotated[list[ShortText], FailFast(), count_at_most(SHORT_TEXTS)]
+SomeText = Annotated[ShortText, AfterValidator(_not_blank)]
+"""A text that is not empty, where the published schema does not say so."""
+SomeTexts = Annotated[ShortTexts, AfterValidator(_not_blank)]
+"""At least one, where the published schema does not say so."""
 Prose = Annotated[str, at_most(1_000_000)]
 """A message or a system prompt."""
 Title = Annotated[str, at_most(10_000)]
