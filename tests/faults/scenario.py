@@ -79,17 +79,20 @@ type Verify = Callable[[Platform, Case, bool], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to the App API. `{session_id}` and the like in the path of the operation are filled from the case;
-    a body that differs from case to case is a function of it. `roles` replace those of the user's token."""
+    a body that differs from case to case is a function of it. `roles` replace those of the user's token. `query` is
+    no part of the operation's name."""
 
     operation: str
     body: Any = None
     fill: Mapping[str, Callable[[Case], str]] = field(default_factory=lambda: {"session_id": lambda c: c.session_id})
     roles: Sequence[str] = ()
+    query: str = ""
 
     async def __call__(self, platform: Platform, case: Case) -> Observed:
         user = platform.sign_in(case.user_id, *self.roles) if self.roles else case.user
         method, path = self.operation.split(" ")
         path = path.format(**{name: fill(case) for name, fill in self.fill.items()})
+        path = f"{path}?{self.query}" if self.query else path
         body = self.body(case) if callable(self.body) else self.body
         return _observed(await platform.ask(user, method, path, body))
 

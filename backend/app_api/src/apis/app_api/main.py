@@ -7,6 +7,8 @@ from apis.app_api.models.routes import system_admin_router as managed_models_fro
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
+from apis.app_api.tools.routes import admin_router as tool_catalogue
+from apis.app_api.tools.routes import router as tools
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
@@ -50,11 +52,22 @@ app = create_service(
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, sessions, models, managed_models, managed_models_from_roles, roles, role_changes],
+    routers=[
+        health,
+        sessions,
+        tools,
+        tool_catalogue,
+        models,
+        managed_models,
+        managed_models_from_roles,
+        roles,
+        role_changes,
+    ],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=warn_unaccounted,

@@ -87,6 +87,17 @@ def count_at_most(items: int) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def members_at_most(items: int) -> BeforeValidator:
+    """A map of at most so many members, refused before any of them is looked at."""
+
+    def check(value: Any) -> Any:  # Any: not validated yet
+        if isinstance(value, dict) and len(value) > items:
+            raise _too_many(items)
+        return value
+
+    return BeforeValidator(check)
+
+
 def distinct_at_most(items: int) -> BeforeValidator:
     """A list of texts, each taken once, of at most so many."""
 
@@ -140,6 +151,8 @@ KeyIds = Annotated[list[Annotated[KeyId, AfterValidator(_not_empty)]], FailFast(
 ParentIds = Annotated[list[KeyId], FailFast(), distinct_at_most(PARENT_IDS)]
 """Ids of things that are each read in order to check the request, each taken once."""
 ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_most(TOOL_IDS)]
+Switches = Annotated[dict[Annotated[str, at_most(200)], bool], members_at_most(TOOL_IDS)]
+"""Tools by id, on or off."""
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
 Integer = Annotated[int, AfterValidator(_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]

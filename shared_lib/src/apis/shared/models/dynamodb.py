@@ -3,7 +3,18 @@
 import asyncio
 from typing import Any
 
-from apis.shared.aws.dynamodb import PK_ABSENT, PK_EXISTS, F, HashKey, Query, Table, UpdateExpression, assigned
+from apis.shared.aws.dynamodb import (
+    LONGEST_PARTITION_KEY,
+    PK_ABSENT,
+    PK_EXISTS,
+    F,
+    HashKey,
+    Query,
+    Table,
+    UpdateExpression,
+    assigned,
+    fits,
+)
 from apis.shared.errors import ErrorDetail
 from apis.shared.models.models import (
     CLEARABLE,
@@ -16,8 +27,6 @@ from apis.shared.models.models import (
     that_counts,
 )
 from apis.shared.result import Failure, Result, Success, collect, railway, require
-
-_LONGEST_KEY = 2048  # bytes; the service refuses to look for a longer one
 
 
 class DynamoManagedModels:
@@ -72,7 +81,7 @@ class DynamoManagedModels:
     @railway
     async def _with_model_id(self, model_id: str) -> Result[list[ManagedModel], ErrorDetail]:
         key = _indexed(model_id)
-        if len(key.encode(errors="replace")) > _LONGEST_KEY:
+        if not fits(key, LONGEST_PARTITION_KEY):
             return Success([])
         items = (await self._table.query_all(Query(HashKey("GSI1PK", key), index="ModelIdIndex"))).unwrap()
         return collect(read_model(item, key=str(item["PK"])) for item in items)

@@ -3,37 +3,18 @@
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from pydantic import AfterValidator, Field, FiniteFloat
+from pydantic import Field, FiniteFloat
 
-from apis.shared.errors import ErrorDetail, bad_request, internal_error, not_found
-from apis.shared.moments import read_moment
-from apis.shared.records import Record, Texts, parse_record
-from apis.shared.result import ErrorTable, Result, Success, attempt, error_of
+from apis.shared.errors import ErrorDetail, bad_request, not_found
+from apis.shared.moments import read_in_utc
+from apis.shared.records import Record, StoredMoment, Texts, parse_record
+from apis.shared.result import Result
 
 _RECORD_ID = re.compile(r"[0-9A-Za-z][0-9A-Za-z._-]{0,127}")
 # An entry that does not say when it was made counts as the oldest.
 _UNKNOWN_MOMENT = datetime(1970, 1, 1, tzinfo=UTC)
-_BEYOND_UTC = ErrorTable.of((OverflowError, lambda _: internal_error(None, entity="timestamp")))
-
-
-def moment_of(text: str) -> Result[datetime, ErrorDetail]:
-    """A stored moment in UTC; the epoch for an empty text. `internal_error` for what is none."""
-    if not text:
-        return Success(_UNKNOWN_MOMENT)
-    return read_moment(text).bind(lambda moment: attempt(moment.astimezone, UTC, errors=_BEYOND_UTC))
-
-
-def _readable(text: str) -> str:
-    if error_of(moment_of(text)) is not None:
-        msg = "not a moment"
-        raise ValueError(msg)
-    return text
-
-
-StoredMoment = Annotated[str, AfterValidator(_readable)]
-"""Kept as it was written: with a blank or a `T` between date and time."""
 
 
 class ManagedModel(Record):
@@ -65,11 +46,11 @@ class ManagedModel(Record):
 
     @property
     def created(self) -> datetime:
-        return moment_of(self.created_at).value_or(_UNKNOWN_MOMENT)
+        return read_in_utc(self.created_at).value_or(_UNKNOWN_MOMENT)
 
     @property
     def updated(self) -> datetime:
-        return moment_of(self.updated_at).value_or(_UNKNOWN_MOMENT)
+        return read_in_utc(self.updated_at).value_or(_UNKNOWN_MOMENT)
 
 
 CLEARABLE: Final = frozenset(

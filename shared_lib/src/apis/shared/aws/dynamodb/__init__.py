@@ -22,6 +22,8 @@ from apis.shared.aws.dynamodb.expressions import (
 )
 from apis.shared.aws.dynamodb.table import Page, Query, Table, is_lost_condition, transact
 from apis.shared.aws.dynamodb.values import (
+    LONGEST_PARTITION_KEY,
+    LONGEST_SORT_KEY,
     Item,
     Key,
     Value,
@@ -29,11 +31,14 @@ from apis.shared.aws.dynamodb.values import (
     decode_item,
     encode,
     encode_item,
+    fits,
     parse_as,
     plain,
 )
 
 __all__ = [
+    "LONGEST_PARTITION_KEY",
+    "LONGEST_SORT_KEY",
     "PK_ABSENT",
     "PK_EXISTS",
     "AttributeType",
@@ -62,6 +67,7 @@ __all__ = [
     "dynamodb",
     "encode",
     "encode_item",
+    "fits",
     "increased",
     "is_lost_condition",
     "parse_as",

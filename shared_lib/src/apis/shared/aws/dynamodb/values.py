@@ -5,6 +5,7 @@ even `NaN`), so this one stays: what is stored is always the plain decimal.
 """
 
 import binascii
+import re
 from collections.abc import Callable, Mapping, Sequence, Set
 from decimal import Decimal
 from typing import Any
@@ -21,7 +22,16 @@ type Value = (
 )
 type Item = dict[str, Value]
 type Key = Mapping[str, str]
+LONGEST_PARTITION_KEY, LONGEST_SORT_KEY = 2048, 1024
+"""In bytes; the service refuses to look for a longer one."""
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
 type Wire = dict[str, Any]  # Any: the attribute-value structure of the service, {"S": "text"} and so on
+
+
+def fits(key: str, longest: int) -> bool:
+    """Whether a key of at most so many bytes can be so: what cannot be stored need not be looked for."""
+    return _HALF_PAIR.search(key) is None and len(key.encode()) <= longest
 
 
 class NotStorable(ValueError):  # noqa: N818 - what the value is
