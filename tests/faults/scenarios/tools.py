@@ -34,7 +34,7 @@ def a_tool_and_a_role(_: Platform, case: Case) -> Iterator[Thing]:
 
 
 def a_difference(platform: Platform, _: Case) -> Iterator[Thing]:
-    """The code lacks one tool, and the table another one: of nobody, so that one case does not do another one's work."""
+    """The code lacks one tool, and the table another one: of nobody, so that no case does another's work."""
     key = {"PK": {"S": "TOOL#browser_extract"}, "SK": {"S": "METADATA"}}
     platform.boto("dynamodb").delete_item(TableName=platform.variables[stored.TOOLS], Key=key)
     yield stored.tool("retired")

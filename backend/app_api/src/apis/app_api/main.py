@@ -1,6 +1,7 @@
 """`uvicorn apis.app_api.main:app`"""
 
 from apis.app_api.health.routes import router as health
+from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.models.routes import admin_router as managed_models
 from apis.app_api.models.routes import router as models
 from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
@@ -65,6 +66,7 @@ app = create_service(
         models,
         managed_models,
         managed_models_from_roles,
+        listings,
         roles,
         role_changes,
     ],
