@@ -1,4 +1,4 @@
-"""The session operations of the App API under load, against a DynamoDB endpoint that costs almost nothing."""
+"""What every client calls of the App API, under load, against a DynamoDB endpoint that costs almost nothing."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -25,6 +25,8 @@ _METADATA = [f"/sessions/{session_id(number)}/metadata" for number in range(SESS
 OPERATIONS: Mapping[str, tuple[str, list[str], str]] = {
     "list sessions (20)": ("GET", ["/sessions"], ""),
     "read metadata": ("GET", _METADATA, ""),
+    "list tools (20)": ("GET", ["/tools/"], ""),
+    "list models (20)": ("GET", ["/models"], ""),
     "write metadata": ("PUT", _METADATA, '{"title": "A new title", "starred": true}'),
 }
 
@@ -59,6 +61,7 @@ def measure(seconds: float, *, with_sdk: bool = True) -> StoreResults:
             **DEVELOPMENT,
             **service_environment(url),
             "DYNAMODB_SESSIONS_METADATA_TABLE_NAME": "sessions",
+            "DYNAMODB_MANAGED_MODELS_TABLE_NAME": "models",
             "LOG_LEVEL": "WARNING",
         }
         with running_service(APP_API, environment) as service:
