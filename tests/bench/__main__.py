@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment import plumbing
-from tests.bench import machine, report, start_up, store, streams
+from tests.bench import costs, machine, report, start_up, store, streams
 from tests.bench.children import ROOT
 
-PARTS = ("start", "store", "streams")
+PARTS = ("start", "store", "costs", "streams")
 
 
 def main() -> None:
@@ -44,6 +44,10 @@ def main() -> None:
         results["store"] = asdict(stored)
         if stored.sdk:
             show(report.store_lines(stored))
+    if "costs" in parts and not chosen.as_other:
+        of_everybody = costs.measure(chosen.seconds)
+        results["costs"] = asdict(of_everybody)
+        show(report.cost_lines(of_everybody))
     if "streams" in parts:
         streamed = streams.measure()
         results["streams"] = asdict(streamed)

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench import start_up, store, streams
+from tests.bench import costs, start_up, store, streams
+from tests.bench.costs import CostResults
 from tests.bench.start_up import StartUp
-from tests.bench.store import StoreResults
+from tests.bench.store import Measured, StoreResults
 from tests.bench.streams import StreamResults
 
 
@@ -56,23 +57,7 @@ def start_lines(rows: Sequence[StartUp]) -> list[str]:
     ]
 
 
-def store_lines(results: StoreResults) -> list[str]:
-    rows = [
-        [
-            row.operation,
-            str(row.delay_ms),
-            str(row.concurrency),
-            f"{row.aws_calls:.0f}",
-            f"{row.load.requests_per_second:.0f}",
-            f"{row.load.p50:.1f}",
-            f"{row.load.p99:.1f}",
-            f"{row.load.probe_p99:.1f}",
-            f"{row.cpu_ms:.2f}",
-            str(row.load.failures),
-            " + ".join(f"{cores:.2f}" for cores in row.cores.values()),
-        ]
-        for row in results.rows
-    ]
+def load_table(rows: Sequence[Measured]) -> list[str]:
     head = [
         "operation",
         "AWS ms",
@@ -86,6 +71,46 @@ def store_lines(results: StoreResults) -> list[str]:
         "failed",
         "cores",
     ]
+    cells = [
+        [
+            row.operation,
+            str(row.delay_ms),
+            str(row.concurrency),
+            f"{row.aws_calls:.0f}",
+            f"{row.load.requests_per_second:.0f}",
+            f"{row.load.p50:.1f}",
+            f"{row.load.p99:.1f}",
+            f"{row.load.probe_p99:.1f}",
+            f"{row.cpu_ms:.2f}",
+            str(row.load.failures),
+            " + ".join(f"{cores:.2f}" for cores in row.cores.values()),
+        ]
+        for row in rows
+    ]
+    return table(head, cells)
+
+
+def cost_lines(results: CostResults) -> list[str]:
+    alone = [row for row in results.rows if row.delay_ms == 20 and row.concurrency == 1]
+    together = [row for row in results.rows if row.delay_ms == 20 and row.concurrency > 1]
+    return [
+        "## Costs of everybody, for administrators",
+        *load_table(results.rows),
+        f"Resident memory afterwards {results.resident_megabytes:.0f} MB.",
+        *(
+            f"{row.operation}: median {row.load.p50:.0f} ms at 20 ms per AWS call, target {costs.TARGET_MS:.0f}:"
+            f" {verdict(row.load.p50 < costs.TARGET_MS)}"
+            for row in alone
+        ),
+        *(
+            f"{row.operation}: /health p99 {row.load.probe_p99:.1f} ms beside {row.concurrency} of them, target"
+            f" {costs.TARGET_HEALTH_P99_MS:.0f}: {verdict(row.load.probe_p99 < costs.TARGET_HEALTH_P99_MS)}"
+            for row in together
+        ),
+    ]
+
+
+def store_lines(results: StoreResults) -> list[str]:
     hardest = [row for row in results.rows if row.delay_ms == 20 and row.concurrency == 128]
     single = [row for row in hardest if round(row.aws_calls) == 1]
     verdicts = [
@@ -107,17 +132,18 @@ def store_lines(results: StoreResults) -> list[str]:
         f" {verdict(burst.probe_p99 <= store.TARGET_HEALTH_P99_MS)} and"
         f" {verdict(burst.probe_max <= store.TARGET_HEALTH_MAX_MS)}"
     )
-    costs = results.sdk["microseconds_per_call"]
+    of_sdk = results.sdk["microseconds_per_call"]
     return [
         "## Session operations of the App API, one process",
-        *table(head, rows),
+        *load_table(results.rows),
         f"cores: {' + '.join(results.rows[0].cores)}. Resident memory afterwards {results.resident_megabytes:.0f} MB.",
         first,
         *verdicts,
         "",
         "CPU of boto3 alone, one thread, no service: "
         + ", ".join(
-            f"{name} {microseconds:.0f} us (at most {1e6 / microseconds:.0f}/s)" for name, microseconds in costs.items()
+            f"{name} {microseconds:.0f} us (at most {1e6 / microseconds:.0f}/s)"
+            for name, microseconds in of_sdk.items()
         ),
         "Where it goes (cumulative, profiled, so about twice as slow):",
         *(f"  {line}" for line in results.sdk["profile"]),

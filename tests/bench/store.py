@@ -1,7 +1,7 @@
 """What every client calls of the App API, under load, against a DynamoDB endpoint that costs almost nothing."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
@@ -22,7 +22,10 @@ TARGET_GAIN: Mapping[str, float] = {"list sessions (20)": 3.0, "read metadata": 
 CONCURRENCIES = (1, 32, 128)
 DELAYS_MS = (0, 20)
 _METADATA = [f"/sessions/{session_id(number)}/metadata" for number in range(SESSIONS)]
-OPERATIONS: Mapping[str, tuple[str, list[str], str]] = {
+type Operation = tuple[str, list[str], str]
+"""Method, paths and body."""
+
+OPERATIONS: Mapping[str, Operation] = {
     "list sessions (20)": ("GET", ["/sessions"], ""),
     "read metadata": ("GET", _METADATA, ""),
     "list tools (20)": ("GET", ["/tools/"], ""),
@@ -67,18 +70,18 @@ def measure(seconds: float, *, with_sdk: bool = True) -> StoreResults:
         with running_service(APP_API, environment) as service:
             burst = _burst(service, url, seconds)
         with running_service(APP_API, environment) as service:
-            rows = list(_rows(service, url, endpoint.pid, seconds))
+            rows = list(rows_of(Measuring(service, url, endpoint.pid, seconds)))
             return StoreResults(burst, rows, resident_megabytes(service.process.pid), sdk)
 
 
 def _burst(service: Service, aws_url: str, seconds: float) -> Load:
     """Everybody comes at once, and `/health` is asked for all the time, the first second included."""
     _delay(aws_url, BURST_DELAY_MS)
-    return _load(service, "list sessions (20)", BURST_CONCURRENCY, seconds, warm_up_seconds=0.0)
+    return _load(service, OPERATIONS["list sessions (20)"], BURST_CONCURRENCY, seconds, warm_up_seconds=0.0)
 
 
-def _load(service: Service, operation: str, concurrency: int, seconds: float, *, warm_up_seconds: float) -> Load:
-    method, paths, body = OPERATIONS[operation]
+def _load(service: Service, operation: Operation, concurrency: int, seconds: float, *, warm_up_seconds: float) -> Load:
+    method, paths, body = operation
     plan = Plan(
         **children.address(service.base_url),
         method=method,
@@ -96,18 +99,32 @@ def _delay(aws_url: str, milliseconds: int) -> None:
     httpx.post(f"{aws_url}/delay/{milliseconds}", trust_env=False).raise_for_status()
 
 
-def _rows(service: Service, aws_url: str, aws_pid: int, seconds: float) -> Iterator[Measured]:
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """A service that has just been started, and the endpoint that it talks to."""
+
+    service: Service
+    aws_url: str
+    aws_pid: int
+    seconds: float
+    operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
+    concurrencies: Sequence[int] = CONCURRENCIES
+
+
+def rows_of(measuring: Measuring) -> Iterator[Measured]:
+    service, seconds = measuring.service, measuring.seconds
     warm_up = min(1.0, seconds / 2)
     for delay in DELAYS_MS:
-        _delay(aws_url, delay)
-        for operation, (method, paths, body) in OPERATIONS.items():
-            for concurrency in CONCURRENCIES:
-                with measuring_cpu({"App API": service.process.pid, "AWS endpoint": aws_pid}) as shares:
+        _delay(measuring.aws_url, delay)
+        for name, operation in measuring.operations.items():
+            for concurrency in measuring.concurrencies:
+                with measuring_cpu({"App API": service.process.pid, "AWS endpoint": measuring.aws_pid}) as shares:
                     load = _load(service, operation, concurrency, seconds, warm_up_seconds=warm_up)
                 cores = {**shares.cores, "load": load.cpu_seconds / (seconds + warm_up)}
-                calls = _calls_per_request(service, aws_url, method, paths[0], body)
+                method, paths, body = operation
+                calls = _calls_per_request(service, measuring.aws_url, method, paths[0], body)
                 cpu_ms = shares.seconds["App API"] / load.sent * 1000
-                yield Measured(operation, delay, concurrency, load, calls, cores, cpu_ms)
+                yield Measured(name, delay, concurrency, load, calls, cores, cpu_ms)
 
 
 def _calls_per_request(service: Service, aws_url: str, method: str, path: str, body: str) -> float:

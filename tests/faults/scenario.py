@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 
@@ -79,22 +80,23 @@ type Verify = Callable[[Platform, Case, bool], Awaitable[None]]
 @dataclass(frozen=True, slots=True)
 class Request:
     """One request to the App API. `{session_id}` and the like in the path of the operation are filled from the case;
-    a body that differs from case to case is a function of it. `roles` replace those of the user's token. `query` is
-    no part of the operation's name."""
+    a body that differs from case to case is a function of it. `roles` are further ones of the user, who is mirrored
+    only with an `email`."""
 
     operation: str
     body: Any = None
     fill: Mapping[str, Callable[[Case], str]] = field(default_factory=lambda: {"session_id": lambda c: c.session_id})
+    query: Callable[[Case], Mapping[str, str]] = lambda _: {}
     roles: Sequence[str] = ()
-    query: str = ""
+    email: Callable[[Case], str | None] = lambda _: None
 
     async def __call__(self, platform: Platform, case: Case) -> Observed:
-        user = platform.sign_in(case.user_id, *self.roles) if self.roles else case.user
         method, path = self.operation.split(" ")
         path = path.format(**{name: fill(case) for name, fill in self.fill.items()})
-        path = f"{path}?{self.query}" if self.query else path
+        query = urlencode(self.query(case))
         body = self.body(case) if callable(self.body) else self.body
-        return _observed(await platform.ask(user, method, path, body))
+        user = platform.sign_in(case.user_id, "Staff", case.role, *self.roles, email=self.email(case))
+        return _observed(await platform.ask(user, method, f"{path}?{query}" if query else path, body))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ class Message:
 
 
 def _observed(response: httpx.Response) -> Observed:
-    body = response.json() if response.content else {}
+    is_json = response.headers.get("content-type") == "application/json"
+    body = response.json() if is_json else {}
     results = body.get("results", ()) if response.is_success and isinstance(body, dict) else ()
     return Observed(
         response.status_code,
@@ -153,6 +156,8 @@ class Scenario:
     async def afterwards(self, platform: Platform, case: Case, unstored: bool) -> None:
         if self.repeats:
             again = await self.act(platform, case)
+            # What it started would be taken for a call of the next case.
+            await platform.settled(again.request_id)
             assert again.status < 400, again.visible
             assert not again.partial, again.visible
         await self.verify(platform, case, unstored)

@@ -1,5 +1,6 @@
 """`python -m devstack` as a person at a terminal uses it."""
 
+import html
 import json
 import os
 import re
@@ -26,7 +27,7 @@ from devstack.ports import free_port
 pytestmark = pytest.mark.timeout(300)
 
 READY = "Everything is running"
-PARTS = ("app", "inference", "aws", "model")
+PARTS = ("app", "inference", "aws", "model", "identity")
 
 
 @dataclass
@@ -205,6 +206,32 @@ def test_another_model_server_is_used_by_the_name_of_its_first_model(tmp_path: P
         run.wait_for("/messages\n")
         assert f"some-model at {url}" in run.text()
         assert '"model_id": "some-model"' in run.text()
+
+
+def test_the_printed_commands_sign_in(tmp_path: Path) -> None:
+    """As a person follows them: the address, the page, the commands that the page shows."""
+    with model_listing() as url, devstack(tmp_path, "--model-url", url, "--sign-in") as run:
+        run.wait_for("/messages -H")
+        (login,) = re.findall(r"^  (curl \S+/auth/login)$", run.text(), re.MULTILINE)
+        assert f"http://127.0.0.1:{run.ports['identity']}" in run.text()
+        assert httpx.get(f"http://127.0.0.1:{run.ports['app']}/sessions", trust_env=False).status_code == 401
+        page = json.loads(shell(login))["authorization_url"]
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            assert "Stella Staff" in browser.get(page).text
+            signed_in = browser.post(page, data={"person": "100000002"}).text
+        (commands,) = re.findall(r"<pre>(.*)</pre>", signed_in, re.DOTALL)
+        (use_it,) = re.findall(r"^  (curl -N .+)$", run.text(), re.MULTILINE)
+        assert shell(html.unescape(commands)) == '{"sessions":[],"nextToken":null}'
+        assert use_it.endswith('-H "Authorization: Bearer $TOKEN"')
+        run.process.terminate()
+        assert run.ended()[0] == 0
+        assert run.listening() == set()
+
+
+def shell(command: str) -> str:
+    return subprocess.run(
+        ["bash", "-c", command], env=plumbing(), capture_output=True, text=True, timeout=60, check=True
+    ).stdout
 
 
 def test_verbose_shows_what_the_parts_write(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ _SIGNED_AS: Mapping[str, tuple[str, ...]] = {
     "bedrock": ("bedrock-runtime", "bedrock"),
 }
 _SCOPE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
-_KEYS = frozenset({"PK", "SK", "GSI_PK", "GSI_SK", "GSI1PK", "GSI1SK", "GSI2PK", "GSI2SK"})
+_KEYS = frozenset({"PK", "SK", "GSI_PK", "GSI_SK"}) | {f"GSI{n}{key}" for n in range(1, 7) for key in ("PK", "SK")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,13 @@
-"""A DynamoDB endpoint for benchmarks: canned answers for what one user has, in a process of its own.
+"""A DynamoDB endpoint for benchmarks: canned answers for what one user has, and for costs, in a process of its own.
 
 `python -m tests.support.fast_aws PORT` serves SESSIONS sessions and CATALOGUE tools and models each, whatever is asked
-or written. It answers in a few microseconds, so that what a benchmark measures is the client. Control, over the same
-port: `GET /counts` how often each operation was called, `POST /reset` forget that, `POST /delay/20` answer 20 ms later.
+or written, and a month in which USERS users had costs. It answers in a few microseconds, so that what a benchmark
+measures is the client. Control, over the same port: `GET /counts` how often each operation was called, `POST /reset`
+forget that, `POST /delay/20` answer 20 ms later.
 """
 
 import asyncio
+import functools
 import json
 import re
 import sys
@@ -17,9 +19,12 @@ import uvloop
 USER_ID = "000000000"
 SESSIONS = 20
 CATALOGUE = 20
+USERS = 10_000
+MONTH = "2025-01"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
 _SESSION = re.compile(rb'"(?:SESSION#|S#ACTIVE#[^"#]*#)([^"#]+)"')
+_LIMIT = re.compile(rb'"Limit": *(\d+)')
 _TIME = "2025-01-15T10:30:45.123456Z"
 
 
@@ -115,7 +120,7 @@ _LOOKUP = {
     session_id(number).encode(): _http({"Items": [_ALL[number]], "Count": 1, "ScannedCount": 1})
     for number in range(SESSIONS)
 }
-_TOOLS, _MODELS = (
+_TOOL_CATALOGUE, _MODEL_CATALOGUE = (
     _http({"Items": items, "Count": CATALOGUE, "ScannedCount": CATALOGUE})
     for items in ([_tool(number) for number in range(CATALOGUE)], [_model(number) for number in range(CATALOGUE)])
 )
@@ -123,16 +128,99 @@ _GET = {session_id(number).encode(): _http({"Item": _ALL[number]}) for number in
 _UPDATE = {session_id(number).encode(): _http({"Attributes": _ALL[number]}) for number in range(SESSIONS)}
 
 
+_PERSON = _http(
+    {
+        "Attributes": {
+            "PK": {"S": f"USER#{USER_ID}"},
+            "SK": {"S": "PROFILE"},
+            "userId": {"S": USER_ID},
+            "email": {"S": "ada@example.edu"},
+            "name": {"S": "Ada Lovelace"},
+            "roles": {"L": [{"S": "Staff"}]},
+            "emailDomain": {"S": "example.edu"},
+            "createdAt": {"S": _TIME},
+            "lastLoginAt": {"S": _TIME},
+            "status": {"S": "active"},
+        }
+    }
+)
+
+
+@functools.cache
+def _ranking(limit: int) -> bytes:
+    """The first page of the users of the month, whoever spent most first."""
+    users = [
+        {
+            "PK": {"S": f"USER#{number:09}"},
+            "SK": {"S": f"PERIOD#{MONTH}"},
+            "GSI2PK": {"S": f"PERIOD#{MONTH}"},
+            "GSI2SK": {"S": f"COST#{(USERS - number) * 125:015}"},
+            "userId": {"S": f"{number:09}"},
+            "totalCost": {"N": f"{(USERS - number) * 1.25}"},
+            "totalRequests": {"N": str(USERS - number)},
+            "lastUpdated": {"S": _TIME},
+        }
+        for number in range(min(limit, USERS))
+    ]
+    last = {name: users[-1][name] for name in ("PK", "SK", "GSI2PK", "GSI2SK")}
+    return _http({"Items": users, "Count": len(users), "ScannedCount": len(users), "LastEvaluatedKey": last})
+
+
+def _rollup(kind: str, key: str, **attributes: Any) -> dict[str, Any]:
+    counters = ("totalRequests", "totalInputTokens", "totalOutputTokens", "activeUsers", "uniqueUsers")
+    return {
+        "PK": {"S": f"ROLLUP#{kind}"},
+        "SK": {"S": key},
+        "totalCost": {"N": "62506.25"},
+        **{name: {"N": "10000"} for name in counters},
+        "lastUpdated": {"S": _TIME},
+        **attributes,
+    }
+
+
+def _rollups(items: list[dict[str, Any]]) -> bytes:
+    return _http({"Items": items, "Count": len(items), "ScannedCount": len(items)})
+
+
+_MONTHLY = _http({"Item": _rollup("MONTHLY", MONTH)})
+_DAYS = _rollups([_rollup("DAILY", f"{MONTH}-{day:02}") for day in range(1, 32)])
+_MODELS = _rollups(
+    [
+        _rollup("MODEL", f"{MONTH}#m{n}", modelId={"S": f"m{n}"}, modelName={"S": f"Model {n}"}, provider={"S": "p"})
+        for n in range(20)
+    ]
+)
+
+
 def answer(operation: bytes, body: bytes) -> bytes:
+    if operation == b"Scan":
+        return _TOOL_CATALOGUE if b'"TOOL#"' in body else _MODEL_CATALOGUE
+    return _of_costs(operation, body) or _of_sessions(operation, body)
+
+
+def _of_costs(operation: bytes, body: bytes) -> bytes | None:
+    match operation:
+        case b"GetItem" if b"ROLLUP#MONTHLY" in body:
+            return _MONTHLY
+        case b"Query" if b'"PeriodCostIndex"' in body:
+            limit = _LIMIT.search(body)
+            return _ranking(int(limit.group(1)) if limit else USERS)
+        case b"Query" if b"ROLLUP#" in body:
+            return _DAYS if b"ROLLUP#DAILY" in body else _MODELS
+        case _:
+            return None
+
+
+def _of_sessions(operation: bytes, body: bytes) -> bytes:
     found = _SESSION.search(body)
     session = found.group(1) if found else b""
     match operation:
         case b"GetItem":
             return _GET.get(session, _EMPTY)
+        case b"UpdateItem" if b'"PROFILE"' in body:
+            return _PERSON
         case b"UpdateItem":
             return _UPDATE.get(session, _EMPTY)
-        case b"Scan":
-            return _TOOLS if b'"TOOL#"' in body else _MODELS
         case b"Query" if b'"SessionLookupIndex"' in body:
             return _LOOKUP.get(session, _NO_ITEMS) if b'"META"' in body else _NO_ITEMS
         case b"Query":

@@ -29,6 +29,10 @@ from tests.support.certificates import server_context
 HOST: Final = "login.microsoftonline.com"
 EMPLOYEE_NUMBER: Final = "http://schemas.boisestate.edu/claims/employeenumber"
 USER_ID: Final = "123456789"
+CLIENT_SECRET: Final = "provider-client-secret"
+REDIRECT_URI: Final = "https://a/cb"
+TOKENS: Final = {"access_token": "a", "refresh_token": "r", "expires_in": 3599, "scope": "x"}
+"""What the token endpoint answers while no test says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class IdentityProvider:
             "SSL_CERT_FILE": str(self._ca_file),
             "ENTRA_TENANT_ID": self.tenant_id,
             "ENTRA_CLIENT_ID": self.client_id,
+            "ENTRA_CLIENT_SECRET": CLIENT_SECRET,
+            "ENTRA_REDIRECT_URI": REDIRECT_URI,
         }
 
     def token(self, *with_roles: str, key: "SigningKey | None" = None, headers: Any = None, **claims: Any) -> str:
@@ -121,6 +127,16 @@ class IdentityProvider:
 
     def key_set(self) -> bytes:
         return json.dumps({"keys": [key.published for key in self._published]}).encode()
+
+    def issue(self, body: Any = None, status: int = 200, **headers: str) -> None:
+        """What the token endpoint answers from now on: JSON, or the bytes as they are."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        self.answers[self.token_path] = Answer(content, status=status, headers=named)
+
+    def token_forms(self) -> list[dict[str, str]]:
+        """What the token endpoint was asked."""
+        return [request.form for request in self.requests if request.path == self.token_path]
 
     def key_set_fetches(self) -> int:
         return sum(request.path == self.keys_path for request in self.requests)
@@ -182,6 +198,8 @@ class IdentityProvider:
             return self.answers[request.path]
         if request.path == self.keys_path:
             return Answer(self.key_set())
+        if request.path == self.token_path:
+            return Answer(json.dumps(TOKENS).encode())
         return Answer(b"{}", status=404)
 
     @staticmethod

@@ -49,7 +49,7 @@ PRICES: dict[str, Any] = {
 REMEMBERED = "what do I like"
 STRATEGY = "preferences-1"
 
-_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "AGENTCORE")
+_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
 _TIMEOUT = 30.0
 
 type Event = tuple[str, dict[str, Any]]
@@ -236,8 +236,10 @@ class Platform(AwsAccess):
         """The developer who is meant where a test names nobody."""
         return self.sign_in(USER_ID, ROLE, "Staff")
 
-    def sign_in(self, user_id: str, *roles: str) -> User:
-        claims: dict[str, Any] = {EMPLOYEE_NUMBER: user_id}
+    def sign_in(self, user_id: str, *roles: str, **chosen: Any) -> User:
+        """Without an e-mail, so that nobody is mirrored and a request makes no other calls than its own; `chosen` are
+        further claims."""
+        claims: dict[str, Any] = {EMPLOYEE_NUMBER: user_id, "email": None, **chosen}
         return User(user_id, self.provider.token(*roles, **claims))
 
     @cached_property

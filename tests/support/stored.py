@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any, Final
 
 SESSIONS: Final = "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"
@@ -18,9 +19,13 @@ SUMMARIES: Final = "DYNAMODB_COST_SUMMARY_TABLE_NAME"
 ROLLUPS: Final = "DYNAMODB_SYSTEM_ROLLUP_TABLE_NAME"
 ROLES: Final = "DYNAMODB_APP_ROLES_TABLE_NAME"
 TOOLS: Final = ROLES
+USERS: Final = "DYNAMODB_USERS_TABLE_NAME"
+QUOTAS: Final = "DYNAMODB_QUOTA_TABLE"
+QUOTA_EVENTS: Final = "DYNAMODB_QUOTA_EVENTS_TABLE"
 MODELS: Final = "DYNAMODB_MANAGED_MODELS_TABLE_NAME"
 FILES: Final = "DYNAMODB_USER_FILES_TABLE_NAME"
 FILES_BUCKET: Final = "S3_USER_FILES_BUCKET_NAME"
+STATES: Final = "DYNAMODB_OIDC_STATE_TABLE_NAME"
 MEMORY: Final = "AGENTCORE_MEMORY_ID"
 
 MOMENT: Final = "2025-01-15T10:30:45.123456+00:00"
@@ -159,6 +164,58 @@ def known_usage(user_id: str, model_id: str, now: datetime) -> Iterator[Row]:
     )
     for period in (f"DAILY#{day}", f"MONTHLY#{month}", f"MODEL#{month}#{model}"):
         yield Row(ROLLUPS, {"PK": f"ACTIVE#{period}", "SK": user_id, "trackedAt": now.isoformat(), "TTL": LATE_TTL})
+
+
+def spent(user_id: str, cost: Any, **attributes: Any) -> Row:
+    """What the user spent this month."""
+    return cost_summary(user_id, f"{datetime.now(UTC):%Y-%m}", cost, **attributes)
+
+
+def cost_summary(user_id: str, month: str, total_cost: Any, *, cents: int | None = None, **attributes: Any) -> Row:
+    """What a user spent in a month, with one request; by default ranked by the cents of it."""
+    ranked_by = int(Decimal(str(total_cost)) * 100) if cents is None else cents
+    return _row(
+        SUMMARIES,
+        {
+            "PK": f"USER#{user_id}",
+            "SK": f"PERIOD#{month}",
+            "GSI2PK": f"PERIOD#{month}",
+            "GSI2SK": f"COST#{ranked_by:015}",
+            "userId": user_id,
+            "totalCost": total_cost,
+            "cacheSavings": 0,
+            "totalRequests": 1,
+            "totalInputTokens": 10,
+            "totalOutputTokens": 5,
+            "totalCacheReadTokens": 0,
+            "totalCacheWriteTokens": 0,
+            "lastUpdated": f"{month}-15T10:00:00+00:00",
+            "periodStart": f"{month}-01T00:00:00Z",
+            "periodEnd": f"{month}-31T23:59:59Z",
+            "modelBreakdown": {},
+        },
+        attributes,
+    )
+
+
+def rollup(kind: str, key: str, total_cost: Any, **attributes: Any) -> Row:
+    """What all users spent on a day (`DAILY`), in a month (`MONTHLY`) or on a model in a month (`MODEL`)."""
+    described = {"modelId": key[8:], "modelName": "A model", "provider": "openai", "uniqueUsers": 1}
+    return _row(
+        ROLLUPS,
+        {
+            "PK": f"ROLLUP#{kind}",
+            "SK": key,
+            "totalCost": total_cost,
+            "totalRequests": 2,
+            "totalInputTokens": 10,
+            "totalOutputTokens": 5,
+            "lastUpdated": MOMENT,
+            "type": kind.lower(),
+            **(described if kind == "MODEL" else {"activeUsers": 1}),
+        },
+        attributes,
+    )
 
 
 def sanitised(model_id: str) -> str:
@@ -338,6 +395,148 @@ def tool(tool_id: str, **attributes: Any) -> Row:
             "updatedAt": "2025-01-15T10:30:00.123456Z",
             "createdBy": "111111111",
             "updatedBy": None,
+        },
+        attributes,
+    )
+
+
+def pending_state(state: str, **attributes: Any) -> Row:
+    """What a sign-in waits with for the browser to come back; it expires late."""
+    item = {
+        "PK": f"STATE#{state}",
+        "SK": f"STATE#{state}",
+        "state": state,
+        "expiresAt": LATE_TTL,
+        "created_at": 1_700_000_000,
+        "code_verifier": "verifier",
+        "nonce": "nonce",
+    }
+    return _row(STATES, item, attributes)
+
+
+def person(
+    user_id: str, email: str, *, name: str = "", status: str = "active", seen: str = "2025-01-15T10:30:00Z", **more: Any
+) -> Row:
+    """Somebody who was `seen` last then."""
+    domain = email.partition("@")[2].partition("@")[0]
+    return _row(
+        USERS,
+        {
+            "PK": f"USER#{user_id}",
+            "SK": "PROFILE",
+            "GSI2PK": f"DOMAIN#{domain}",
+            "GSI2SK": seen,
+            "GSI3PK": f"STATUS#{status}",
+            "GSI3SK": seen,
+            "userId": user_id,
+            "email": email,
+            "name": name,
+            "roles": ["Staff"],
+            "emailDomain": domain,
+            "createdAt": "2024-08-01T08:00:00Z",
+            "lastLoginAt": seen,
+            "status": status,
+        },
+        more,
+    )
+
+
+def quota_tier(tier_id: str, limit: Any = 50, **attributes: Any) -> Row:
+    """A monthly tier that blocks."""
+    return _row(
+        QUOTAS,
+        {
+            "PK": f"QUOTA_TIER#{tier_id}",
+            "SK": "METADATA",
+            "tierId": tier_id,
+            "tierName": f"Tier {tier_id}",
+            "monthlyCostLimit": limit,
+            "periodType": "monthly",
+            "softLimitPercentage": 80,
+            "actionOnLimit": "block",
+            "enabled": True,
+            "createdAt": "2025-01-15T10:30:00Z",
+            "updatedAt": "2025-01-15T10:30:00Z",
+            "createdBy": "111111111",
+        },
+        attributes,
+    )
+
+
+def quota_assignment(kind: str, criterion: str | None, tier_id: str, *, priority: int = 100, **attributes: Any) -> Row:
+    """`criterion` is what the kind goes by: a user id, an AppRole, a role of the token, a pattern of domains."""
+    assignment_id = str(attributes.get("assignmentId", uuid.uuid4()))
+    of_kind: Mapping[str, Item] = {
+        "direct_user": {"userId": criterion, "GSI2PK": f"USER#{criterion}", "GSI2SK": f"ASSIGNMENT#{assignment_id}"},
+        "jwt_role": {"jwtRole": criterion, "GSI3PK": f"ROLE#{criterion}", "GSI3SK": f"PRIORITY#{priority}"},
+        "app_role": {"appRoleId": criterion, "GSI6PK": f"APP_ROLE#{criterion}", "GSI6SK": f"PRIORITY#{priority}"},
+        "email_domain": {"emailDomain": criterion},
+        "default_tier": {},
+    }
+    return _row(
+        QUOTAS,
+        {
+            "PK": f"ASSIGNMENT#{assignment_id}",
+            "SK": "METADATA",
+            "GSI1PK": f"ASSIGNMENT_TYPE#{kind}",
+            "GSI1SK": f"PRIORITY#{priority}#{assignment_id}",
+            "assignmentId": assignment_id,
+            "tierId": tier_id,
+            "assignmentType": kind,
+            "priority": priority,
+            "enabled": True,
+            "createdAt": "2025-01-15T10:30:00Z",
+            "updatedAt": "2025-01-15T10:30:00Z",
+            "createdBy": "111111111",
+            **of_kind[kind],
+        },
+        attributes,
+    )
+
+
+def quota_override(user_id: str, *, until: str = "2999-01-01T00:00:00Z", limit: Any = 75, **attributes: Any) -> Row:
+    """Another limit since 2025, or none with `overrideType` `unlimited`."""
+    override_id = str(attributes.get("overrideId", uuid.uuid4()))
+    return _row(
+        QUOTAS,
+        {
+            "PK": f"OVERRIDE#{override_id}",
+            "SK": "METADATA",
+            "GSI4PK": f"USER#{user_id}",
+            "GSI4SK": f"VALID_UNTIL#{until}",
+            "overrideId": override_id,
+            "userId": user_id,
+            "overrideType": "custom_limit",
+            "monthlyCostLimit": limit,
+            "validFrom": "2025-01-01T00:00:00Z",
+            "validUntil": until,
+            "reason": "A thesis",
+            "createdBy": "admin@example.edu",
+            "createdAt": "2025-01-01T00:00:00Z",
+            "enabled": True,
+        },
+        attributes,
+    )
+
+
+def quota_event(user_id: str, at: str, *, kind: str = "warning", used: Any = 81.5, **attributes: Any) -> Row:
+    event_id = str(attributes.get("eventId", uuid.uuid4()))
+    return _row(
+        QUOTA_EVENTS,
+        {
+            "PK": f"USER#{user_id}",
+            "SK": f"EVENT#{at}#{event_id}",
+            "GSI5PK": "TIER#t",
+            "GSI5SK": f"TIMESTAMP#{at}",
+            "eventId": event_id,
+            "userId": user_id,
+            "tierId": "t",
+            "eventType": kind,
+            "currentUsage": 40.75,
+            "quotaLimit": 50,
+            "percentageUsed": used,
+            "timestamp": at,
+            "metadata": {"threshold": "80%", "tier_name": "T", "session_id": None, "user_roles": ["Staff"]},
         },
         attributes,
     )

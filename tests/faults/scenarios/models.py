@@ -55,11 +55,11 @@ SCENARIOS = [
     Scenario("get model", Request("GET /admin/managed-models/{model_id}", fill=RECORD, roles=ADMIN), a_model),
     Scenario("create model", Request("POST /admin/managed-models", new, roles=ADMIN), repeats=False),
     Scenario(
-        "change model", Request("PUT /admin/managed-models/{model_id}", renamed, RECORD, ADMIN), a_model, is_whole
+        "change model", Request("PUT /admin/managed-models/{model_id}", renamed, RECORD, roles=ADMIN), a_model, is_whole
     ),
     Scenario(
         "delete model",
-        Request("DELETE /admin/managed-models/{model_id}", None, RECORD, ADMIN),
+        Request("DELETE /admin/managed-models/{model_id}", None, RECORD, roles=ADMIN),
         a_model,
         is_whole,
         repeats=False,
@@ -72,7 +72,7 @@ SCENARIOS = [
     ),
     Scenario(
         "sync roles of model",
-        Request("POST /admin/managed-models/{model_id}/sync-roles", None, RECORD, ADMIN),
+        Request("POST /admin/managed-models/{model_id}/sync-roles", None, RECORD, roles=ADMIN),
         a_model,
         is_whole,
     ),

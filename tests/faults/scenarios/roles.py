@@ -55,11 +55,15 @@ SCENARIOS = [
     Scenario("list roles", Request("GET /admin/roles/", roles=ADMIN), a_role),
     Scenario("get role", Request("GET /admin/roles/{role_id}", fill=ROLE, roles=ADMIN), a_role),
     Scenario("create role", Request("POST /admin/roles/", new, roles=ADMIN), its_parent, is_whole, repeats=False),
-    Scenario("change role", Request("PATCH /admin/roles/{role_id}", changed, ROLE, ADMIN), a_role, is_whole),
+    Scenario("change role", Request("PATCH /admin/roles/{role_id}", changed, ROLE, roles=ADMIN), a_role, is_whole),
     Scenario(
-        "delete role", Request("DELETE /admin/roles/{role_id}", None, ROLE, ADMIN), a_role, is_whole, repeats=False
+        "delete role",
+        Request("DELETE /admin/roles/{role_id}", None, ROLE, roles=ADMIN),
+        a_role,
+        is_whole,
+        repeats=False,
     ),
-    Scenario("sync role", Request("POST /admin/roles/{role_id}/sync", {}, ROLE, ADMIN), a_role, is_whole),
+    Scenario("sync role", Request("POST /admin/roles/{role_id}/sync", {}, ROLE, roles=ADMIN), a_role, is_whole),
 ]
 
 CALLS_NOTHING = {

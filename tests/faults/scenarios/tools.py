@@ -76,11 +76,11 @@ SCENARIOS = [
     Scenario("list tools", Request("GET /admin/tools/", roles=ADMIN), a_tool),
     Scenario("get tool", Request("GET /admin/tools/{tool_id}", fill=TOOL, roles=ADMIN), a_tool),
     Scenario("create tool", Request("POST /admin/tools/", new, roles=ADMIN), repeats=False),
-    Scenario("change tool", Request("PUT /admin/tools/{tool_id}", {"category": "code"}, TOOL, ADMIN), a_tool),
-    Scenario("disable tool", Request("DELETE /admin/tools/{tool_id}", None, TOOL, ADMIN), a_tool),
+    Scenario("change tool", Request("PUT /admin/tools/{tool_id}", {"category": "code"}, TOOL, roles=ADMIN), a_tool),
+    Scenario("disable tool", Request("DELETE /admin/tools/{tool_id}", None, TOOL, roles=ADMIN), a_tool),
     Scenario(
         "delete tool",
-        Request("DELETE /admin/tools/{tool_id}", None, TOOL, ADMIN, query="hard=true"),
+        Request("DELETE /admin/tools/{tool_id}", None, TOOL, lambda _: {"hard": "true"}, ADMIN),
         a_tool,
         is_whole,
         repeats=False,
@@ -89,23 +89,25 @@ SCENARIOS = [
     Scenario("roles of tool", Request("GET /admin/tools/{tool_id}/roles", fill=TOOL, roles=ADMIN), a_tool),
     Scenario(
         "set roles of tool",
-        Request("PUT /admin/tools/{tool_id}/roles", roles, TOOL, ADMIN),
+        Request("PUT /admin/tools/{tool_id}/roles", roles, TOOL, roles=ADMIN),
         a_tool_and_a_role,
         is_whole,
     ),
     Scenario(
         "add roles to tool",
-        Request("POST /admin/tools/{tool_id}/roles/add", roles, TOOL, ADMIN),
+        Request("POST /admin/tools/{tool_id}/roles/add", roles, TOOL, roles=ADMIN),
         a_tool_and_a_role,
         is_whole,
     ),
     Scenario(
         "remove roles from tool",
-        Request("POST /admin/tools/{tool_id}/roles/remove", roles, TOOL, ADMIN),
+        Request("POST /admin/tools/{tool_id}/roles/remove", roles, TOOL, roles=ADMIN),
         a_tool,
         is_whole,
     ),
-    Scenario("sync tools", Request("POST /admin/tools/sync", None, {}, ADMIN, query="dry_run=false"), a_difference),
+    Scenario(
+        "sync tools", Request("POST /admin/tools/sync", None, {}, lambda _: {"dry_run": "false"}, ADMIN), a_difference
+    ),
 ]
 
 CALLS_NOTHING = {"GET /tools/catalog": "It lists what the code brings."}

@@ -26,7 +26,9 @@ def provider(running_provider: IdentityProvider) -> IdentityProvider:
 @pytest.fixture(scope="module")
 def service(running_provider: IdentityProvider) -> Iterator[Service]:
     """One service for a whole module: it knows the provider's keys after the first test."""
-    with running_service(APP, running_provider.environment, health_path="/health") as running:
+    # Far from UTC: the times of tokens do not depend on where a container runs.
+    environment = {**running_provider.environment, "TZ": "Pacific/Kiritimati"}
+    with running_service(APP, environment, health_path="/health") as running:
         yield running
 
 

@@ -91,6 +91,6 @@ app = create_service(
     description="",
     tags=[],
     routers=[router, admins, system_admins, public],
-    origins=[],
+    origins=["https://allowed.example"],
     max_body_bytes=100_000,
 )

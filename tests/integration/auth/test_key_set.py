@@ -184,3 +184,18 @@ async def test_known_keys_survive_an_outage(cold: httpx.AsyncClient, provider: I
     stranger = provider.token("Staff", key=SigningKey())
     assert (await cold.get("/me", headers=bearer(stranger))).status_code == 503, "it may be a new key of the provider"
     assert (await cold.get("/me", headers=bearer(known))).status_code == 200
+
+
+async def test_a11_a_flood_of_invented_keys_and_an_empty_set(
+    cold: httpx.AsyncClient, provider: IdentityProvider
+) -> None:
+    good = bearer(provider.token("Staff"))
+    assert (await cold.get("/me", headers=good)).status_code == 200
+    provider.answers[provider.keys_path] = Answer(b'{"keys": []}')
+    key = SigningKey()
+    for begin in range(0, 300, 50):
+        tokens = [key.sign({}, {"kid": f"invented-{number}"}) for number in range(begin, begin + 50)]
+        refused = await asyncio.gather(*(cold.get("/me", headers=bearer(token)) for token in tokens))
+        assert {answer.status_code for answer in refused} == {503}, "the provider may have such a key"
+        assert (await cold.get("/me", headers=good)).status_code == 200
+    assert provider.key_set_fetches() == 2

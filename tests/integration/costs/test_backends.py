@@ -9,7 +9,17 @@ from typing import Any
 
 import pytest
 
-from apis.shared.costs.service import UsageRecorder, get_usage_recorder, warn_unaccounted
+from apis.shared.costs.models import UserCostSummary
+from apis.shared.costs.service import (
+    UsageRecorder,
+    get_cost_reports,
+    get_cost_summaries,
+    get_system_rollups,
+    get_usage_recorder,
+    get_user_ranking,
+    warn_unaccounted,
+)
+from apis.shared.costs.tally import Span
 from apis.shared.errors import ErrorCode
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
@@ -149,3 +159,50 @@ def test_nothing_is_said_when_all_is_well(
     configure(**changes)
     warn_unaccounted()
     assert caplog.records == []
+
+
+READ = {
+    (): ("shared-user-cost-summary", "shared-sessions-metadata"),
+    (SUMMARIES,): ("UserCostSummary", "shared-sessions-metadata"),
+    (SESSIONS,): ("shared-user-cost-summary", "SessionsMetadata"),
+    (ROLLUPS,): ("shared-user-cost-summary", "shared-sessions-metadata"),
+    (SESSIONS, SUMMARIES): None,
+    (SESSIONS, SUMMARIES, ROLLUPS): None,
+}
+
+
+@pytest.mark.parametrize("memory", ["dynamodb", "file", None])
+@pytest.mark.parametrize("unset", READ)
+async def test_where_what_a_user_spent_is_read(
+    aws: Aws, configure: Configure, tmp_path: Path, user: str, unset: tuple[str, ...], memory: str | None
+) -> None:
+    """A table that does not exist is no empty answer."""
+    configure(**dict.fromkeys(unset), AGENTCORE_MEMORY_TYPE=memory, SESSIONS_DIR=str(tmp_path))
+    expected = READ[unset] if memory == "dynamodb" else None
+    with aws.proxy.recording() as recording:
+        summary = await get_cost_summaries().read(user, "2060-01")
+        report = await get_cost_reports().report(user, Span.of_month("2060-01"))
+    assert [str(call.target.table) for call in recording.calls] == list(expected or ())
+    for outcome, table in zip((summary, report), expected or ("local", "local"), strict=True):
+        if table in {"UserCostSummary", "SessionsMetadata"}:
+            assert outcome.failure().code is ErrorCode.INTERNAL_ERROR
+        else:
+            assert outcome == Success(UserCostSummary())
+
+
+async def test_administrators_always_read_tables(aws: Aws, configure: Configure) -> None:
+    """By default those of the literal names, which do not exist here."""
+    configure(**NO_TABLES, AGENTCORE_MEMORY_TYPE=None)
+    with aws.proxy.recording() as recording:
+        outcomes = [await get_user_ranking().top("2060-01", 5), await get_system_rollups().of_month("2060-01")]
+    assert [call.target.table for call in recording.calls] == ["UserCostSummary", "SystemCostRollup"]
+    assert [outcome.failure().code for outcome in outcomes] == [ErrorCode.INTERNAL_ERROR] * 2
+
+
+async def test_what_was_recorded_locally_is_what_is_read(local: UsageRecorder) -> None:
+    assert await local.record("u1", "abc", [message(MOMENT, 1), message(MOMENT, 3, pricing=None)]) == Success(None)
+    assert await local.record("u2", "abd", [message(MOMENT)]) == Success(None)
+    summary = (await get_cost_summaries().read("u1", "2060-05")).unwrap()
+    assert (str(summary.total_cost), str(summary.cache_savings)) == ("0.010935", "0.00054")
+    assert (summary.total_requests, summary.total_input_tokens) == (2, 2000)
+    assert await get_cost_summaries().read("u1", "2060-06") == Success(UserCostSummary())

@@ -132,6 +132,13 @@ async def test_a_query_of_an_index_and_a_filter(table: Table) -> None:
     assert await table.count(query) == Success(2)
 
 
+async def test_a_query_of_some_attributes(table: Table) -> None:
+    (await table.put(item("1", n=1, name="reserved word", long="x"))).unwrap()
+    query = Query(HashKey("PK", "P"), filter=F("n").equals(1), attributes=("SK", "n", "name", "absent"))
+    assert await table.query_all(query) == Success([{"SK": "1", "n": 1, "name": "reserved word"}])
+    assert await table.count(query) == Success(1)
+
+
 async def test_a_scan_by_prefix(table: Table) -> None:
     for number in range(3):
         (await table.put({"PK": f"A#{number}", "SK": "S"})).unwrap()

@@ -88,12 +88,21 @@ async def test_an_unknown_key_causes_a_fetch_every_30_seconds() -> None:
     assert provider.fetches == 3
 
 
-async def test_an_unknown_key_on_the_first_fetch_starts_the_pause() -> None:
+@pytest.mark.parametrize("knows_an_old_set", [True, False])
+async def test_an_ordinary_fetch_starts_no_pause(knows_an_old_set: bool) -> None:
+    """Only one that an unknown key forces does: a fresh key is found although a stranger was asked for first."""
     provider = Provider("a")
+    if knows_an_old_set:
+        assert await provider.code("a") is None
+        provider.now += 300
+    fetches = provider.fetches
     assert await provider.code("x") is ErrorCode.UNAUTHORIZED
+    provider.kids = ("a", "b")
+    assert await provider.code("b") is None
+    assert provider.fetches == fetches + 2
     assert await provider.code("y") is ErrorCode.UNAUTHORIZED
-    assert await provider.code("a") is None
-    assert provider.fetches == 1
+    assert await provider.code("z") is ErrorCode.UNAUTHORIZED
+    assert provider.fetches == fetches + 2
 
 
 @pytest.mark.parametrize("knows_a_set", [True, False])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from apis.shared.aws.dynamodb import Value, decode, decode_item, encode, encode_item, parse_as, plain
+from apis.shared.aws.dynamodb import Value, decode, decode_item, encode, encode_item, is_key, parse_as, plain
 from apis.shared.aws.dynamodb.values import NotStorable
 from apis.shared.result import Success
 
@@ -238,3 +238,12 @@ def test_a_corrupt_item_is_named_and_never_quoted() -> None:
     assert error.context == {"corrupt_fields": "name, prices.0", "entity": "Stored", "key": "USER#1 / S#2"}
     assert error.cause is None, "the exception quotes the content"
     assert "secret" not in f"{error!r}{error.model_dump()}"
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [("", False), ("x" * 2048, True), ("x" * 2049, False), ("é" * 1024, True), ("é" * 1025, False), ("\ud800", False)],
+    ids=["empty", "2048", "2049", "2048 in halves", "2050", "half a character"],
+)
+def test_what_can_be_a_key(text: str, is_one: bool) -> None:
+    assert is_key(text) is is_one

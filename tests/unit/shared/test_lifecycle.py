@@ -73,6 +73,25 @@ async def test_an_exception_of_the_work_reaches_the_caller() -> None:
         await BackgroundTasks().finish(work(), name="work")
 
 
+async def test_drain_does_not_wait_for_work_that_may_be_lost() -> None:
+    background, release, done = BackgroundTasks(), asyncio.Event(), asyncio.Event()
+
+    async def lost() -> None:
+        await release.wait()
+
+    async def kept() -> None:
+        done.set()
+
+    background.spawn(lost(), name="lost", awaited_at_stop=False)
+    background.spawn(kept(), name="kept")
+    async with asyncio.timeout(1):
+        await background.drain(30)
+    assert done.is_set()
+    release.set()
+    await asyncio.gather(*background._tasks)
+    assert not background._left_at_stop
+
+
 async def test_drain_waits_for_all_running_work() -> None:
     background, done = BackgroundTasks(), []
 

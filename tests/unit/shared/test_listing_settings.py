@@ -32,4 +32,4 @@ def test_the_region_of_bedrock(monkeypatch: pytest.MonkeyPatch, region: str | No
     monkeypatch.delenv("AWS_REGION", raising=False)
     if region is not None:
         monkeypatch.setenv("AWS_REGION", region)
-    assert ListingSettings().bedrock_region == expected
+    assert ListingSettings().aws_region == expected

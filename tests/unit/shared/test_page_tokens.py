@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 
 from apis.shared.errors import ErrorDetail
 from apis.shared.page_tokens import (
+    decode_cursor,
     decode_index_token,
     decode_key_token,
     decode_moment_token,
+    encode_cursor,
     encode_index_token,
     encode_key_token,
     encode_moment_token,
@@ -47,6 +49,22 @@ def test_a_moment_token_is_read_back(moment: datetime, session_id: str) -> None:
     text = moment.isoformat()
     assert decode_moment_token(encode_moment_token(text, session_id)) == Success((text, session_id))
     assert decode_moment_token(encode_text(text)) == Success((text, ""))
+
+
+@given(user_id=st.text(max_size=200), seen=st.text(min_size=1, max_size=200))
+def test_a_cursor_is_read_back_for_its_own_list_only(user_id: str, seen: str) -> None:
+    key = {"PK": f"USER#{user_id}", "SK": "PROFILE", "GSI3PK": "STATUS#active", "GSI3SK": seen}
+    cursor = encode_cursor({**key, "more": "x"}, "GSI3")
+    place = {"index": "GSI3", "partition": "STATUS#active", "owner": "USER#"}
+    assert decode_cursor(cursor, **place) == Success(key)
+    for other in ({"index": "GSI2"}, {"partition": "STATUS#inactive"}, {"owner": "ROLE#"}):
+        assert decode_cursor(cursor, **{**place, **other}).failure().field == "query.cursor"
+
+
+@given(st.text())
+def test_nonsense_is_no_cursor(cursor: str) -> None:
+    outcome = decode_cursor(cursor, index="GSI3", partition="p", owner="USER#")
+    assert (outcome.failure().code, outcome.failure().field) == ("bad_request", "query.cursor")
 
 
 @given(st.text())

@@ -194,6 +194,26 @@ def test_the_region(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], 
     assert value_of(AwsSettings, "region") == region
 
 
+@pytest.mark.parametrize(
+    ("variables", "table"),
+    [
+        ({}, "QuotaEvents"),
+        ({"DYNAMODB_EVENTS_TABLE": "deployed"}, "deployed"),
+        ({"DYNAMODB_QUOTA_EVENTS_TABLE": "", "DYNAMODB_EVENTS_TABLE": "deployed"}, "deployed"),
+        ({"DYNAMODB_QUOTA_EVENTS_TABLE": "chosen", "DYNAMODB_EVENTS_TABLE": "deployed"}, "chosen"),
+    ],
+    ids=["default", "deployed", "an empty one", "both"],
+)
+def test_f_users_11_the_table_of_quota_events_has_two_variables(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], table: str
+) -> None:
+    for name in ("DYNAMODB_QUOTA_EVENTS_TABLE", "DYNAMODB_EVENTS_TABLE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert StorageSettings().dynamodb_quota_events_table == table
+
+
 def test_a_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-secret")
     assert "sk-secret" not in repr(load(ModelSettings).unwrap())

@@ -55,12 +55,18 @@ class BackgroundTasks:
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[Any]] = set()  # Any: each task has its own value
+        self._left_at_stop: set[asyncio.Task[Any]] = set()  # Any: as above
 
-    def spawn(self, work: Coroutine[Any, Any, None], *, name: str) -> asyncio.Task[None]:
-        """Fire and forget: no response depends on the outcome; an exception is a bug and is logged."""
+    def spawn(self, work: Coroutine[Any, Any, None], *, name: str, awaited_at_stop: bool = True) -> None:
+        """Fire and forget: no response depends on the outcome; an exception is a bug and is logged.
+
+        A stop does not wait for work that is not `awaited_at_stop`: what is lost then is done again anyway.
+        """
         task = self.start(work, name=name)
         task.add_done_callback(self._report)
-        return task
+        if not awaited_at_stop:
+            self._left_at_stop.add(task)
+            task.add_done_callback(self._left_at_stop.discard)
 
     def start[T](self, work: Coroutine[Any, Any, T], *, name: str) -> asyncio.Task[T]:
         """A task that outlives the cancellation of its creator."""
@@ -75,8 +81,8 @@ class BackgroundTasks:
 
     async def drain(self, timeout: float) -> None:  # noqa: ASYNC109 - a bound on shutdown, not on one call
         """Wait for running work, at most `timeout` seconds; what is left then ends with the process."""
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks), timeout=timeout)
+        if awaited := self._tasks - self._left_at_stop:
+            await asyncio.wait(awaited, timeout=timeout)
 
     @staticmethod
     def _report(task: asyncio.Task[None]) -> None:

@@ -6,13 +6,15 @@ import json
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
+from apis.shared.aws.dynamodb import SORT_KEY_BYTES, is_key
 from apis.shared.errors import ErrorDetail, bad_request
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, railway
 
-_LONGEST_SORT_KEY = 1024  # bytes; the service refuses a longer one
 _LONGEST_INDEX = 18  # digits; no conversation is longer
 _BAD_TOKEN = bad_request("The next_token is not valid. Please reload the list.", field="query.next_token")
+BAD_CURSOR = bad_request("The cursor is not valid. Please reload the list.", field="query.cursor")
 _UNREADABLE = ErrorTable.of(
     (binascii.Error, lambda _: _BAD_TOKEN),
     (ValueError, lambda _: _BAD_TOKEN),
@@ -28,17 +30,49 @@ def encode_key_token(key: Mapping[str, str]) -> str:
 
 @railway
 def decode_key_token(token: str, *, partition: str, prefix: str) -> Result[dict[str, str], ErrorDetail]:
-    key = attempt(json.loads, decode_text(token).unwrap(), errors=_UNREADABLE).unwrap()
+    key = _read_key(token).unwrap()
     if (
         isinstance(key, dict)
         and key.keys() == {"PK", "SK"}
         and key["PK"] == partition
         and isinstance(key["SK"], str)
         and key["SK"].startswith(prefix)
-        and len(attempt(key["SK"].encode, errors=_UNREADABLE).unwrap()) <= _LONGEST_SORT_KEY
+        and is_key(key["SK"], SORT_KEY_BYTES)
     ):
         return Success(key)
     return Failure(_BAD_TOKEN)
+
+
+def encode_cursor(key: Mapping[str, str], index: str) -> str:
+    """base64 of the JSON of the last key of an index, `GSI3` for instance: {"PK", "SK", "GSI3PK", "GSI3SK"}."""
+    return encode_text(json.dumps({name: key[name] for name in _names(index)}))
+
+
+@railway
+def decode_cursor(cursor: str, *, index: str, partition: str, owner: str) -> Result[dict[str, str], ErrorDetail]:
+    """A place in the `partition` of `index`; the items have keys that begin with `owner`."""
+    key = _read_key(cursor).alt(lambda _: BAD_CURSOR).unwrap()
+    names = _names(index)
+    if (
+        isinstance(key, dict)
+        and key.keys() == set(names)
+        and all(isinstance(value, str) for value in key.values())
+        and key["PK"].startswith(owner)
+        and key[f"{index}PK"] == partition
+        and is_key(key["PK"])
+        and all(is_key(key[name], SORT_KEY_BYTES) for name in ("SK", f"{index}SK"))
+    ):
+        return Success(key)
+    return Failure(BAD_CURSOR)
+
+
+def _names(index: str) -> tuple[str, ...]:
+    return ("PK", "SK", f"{index}PK", f"{index}SK")
+
+
+@railway
+def _read_key(token: str) -> Result[Any, ErrorDetail]:
+    return attempt(json.loads, decode_text(token).unwrap(), errors=_UNREADABLE)
 
 
 def encode_moment_token(moment: str, session_id: str) -> str:

@@ -8,6 +8,7 @@ variable and ends the start (each service loads what it needs before it serves).
 import json
 import logging
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, cast
@@ -85,6 +86,17 @@ def _folder(value: Path) -> Path:
     return value.expanduser().absolute()
 
 
+_AUTHORITY = re.compile(r"(https://[^/?#@\s]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?)(/[^?#\s]*)?")
+
+
+def _authority(value: str) -> str:
+    # The client secret and all tokens go there.
+    if not _AUTHORITY.fullmatch(value):
+        msg = "must be an https address (http on this machine only) without query"
+        raise ValueError(msg)
+    return value.rstrip("/")
+
+
 DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)
 
 Flag = Annotated[bool, BeforeValidator(_only_true)]
@@ -92,6 +104,7 @@ LowerText = Annotated[str, BeforeValidator(_lower)]
 JsonArray = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array)]
 Minutes = Annotated[int, BeforeValidator(_minutes_or_default), Field(ge=0)]
 Folder = Annotated[Path, AfterValidator(_folder)]
+Authority = Annotated[str, AfterValidator(_authority)]
 
 
 class Settings(BaseSettings):
@@ -114,8 +127,12 @@ class AuthSettings(Settings):
     # Any value but `true` switches it off, and here the empty one counts: unset is on.
     enable_authentication: Flag = Field(default_factory=lambda: "ENABLE_AUTHENTICATION" not in os.environ)
     environment: LowerText = "production"
+    entra_authority: Authority = "https://login.microsoftonline.com"
     entra_tenant_id: str | None = None
     entra_client_id: str | None = None
+    # For signing in; tokens are checked without them.
+    entra_client_secret: SecretStr | None = None
+    entra_redirect_uri: str | None = None
     admin_jwt_roles: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array_or_default)] = (
         DEFAULT_ADMIN_JWT_ROLES
     )
@@ -174,6 +191,15 @@ class StorageSettings(Settings):
     dynamodb_cost_summary_table_name: str | None = None
     dynamodb_system_rollup_table_name: str | None = None
     dynamodb_managed_models_table_name: str | None = None
+    # Unset: pending sign-ins are kept in the process.
+    dynamodb_oidc_state_table_name: str | None = None
+    dynamodb_users_table_name: str | None = None
+    dynamodb_quota_table: str = "UserQuotas"
+    # Deployments set the second name.
+    dynamodb_quota_events_table: str = Field(
+        default="QuotaEvents",
+        validation_alias=AliasChoices("DYNAMODB_QUOTA_EVENTS_TABLE", "DYNAMODB_EVENTS_TABLE"),
+    )
     # Here the empty value counts: it switches AppRoles and the stored tool catalogue off (None).
     dynamodb_app_roles_table_name: str | None = Field(
         default_factory=lambda: None if "DYNAMODB_APP_ROLES_TABLE_NAME" in os.environ else "app-roles"
@@ -215,7 +241,8 @@ class ListingSettings(Settings):
     google_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY")
     )
-    bedrock_region: str = Field(default="us-east-1", validation_alias="AWS_REGION")
+    # Not `AwsSettings.region`, which another variable stands in for, and whose default is another one.
+    aws_region: str = "us-east-1"
 
 
 class ChatSettings(Settings):

@@ -7,12 +7,14 @@ import uuid
 from devstack.model import PROVIDER
 from devstack.stack import Stack
 
+_AUTHORIZATION = ' -H "Authorization: Bearer $TOKEN"'
 # Instead of the default prompt of 400 tokens, which a small model reads for seconds before it answers.
 BRIEF = "You are a helpful assistant. Answer in two sentences."
 
 
 def banner(stack: Stack) -> str:
     session_id = str(uuid.uuid4())
+    authorized = _AUTHORIZATION if stack.identity is not None else ""
     return f"""
 Everything is running; Ctrl-C stops it.
 
@@ -20,16 +22,28 @@ Everything is running; Ctrl-C stops it.
   Inference API  {stack.inference_url}  (documentation: {stack.inference_url}/docs)
   AWS            {stack.aws_url or "your account"}
   Model          {stack.model.name} at {stack.model.base_url}
+  Identity       {stack.identity.url if stack.identity is not None else "nobody has to sign in"}
   Logs           {stack.log_dir}
-
+{_how_to_sign_in(stack)}
 Stream an answer:
 
   {invocation(stack, session_id, "Why is the sky blue?")}
 
 Then look at the session and its messages, with tokens and cost:
 
-  curl {stack.app_url}/sessions
-  curl {stack.app_url}/sessions/{session_id}/messages
+  curl {stack.app_url}/sessions{authorized}
+  curl {stack.app_url}/sessions/{session_id}/messages{authorized}
+"""
+
+
+def _how_to_sign_in(stack: Stack) -> str:
+    if stack.identity is None:
+        return ""
+    return f"""
+Sign in: open the address that this answers, choose a person, and follow the page. It sets TOKEN, which the commands
+below use.
+
+  curl {stack.app_url}/auth/login
 """
 
 
@@ -44,10 +58,11 @@ def invocation(stack: Stack, session_id: str, message: str) -> str:
         "temperature": 0.2,
         "enabled_tools": [],
     }
-    return " ".join(
+    command = " ".join(
         shlex.quote(part)
         for part in (
             "curl", "-N", f"{stack.inference_url}/invocations",
             "-H", "Content-Type: application/json", "-d", json.dumps(body),
         )
     )  # fmt: skip
+    return command + (_AUTHORIZATION if stack.identity is not None else "")

@@ -17,7 +17,9 @@ class Options:
     inference_port: int
     aws_port: int
     model_port: int
+    identity_port: int
     aws: bool
+    sign_in: bool
     model_url: str | None
     model_name: str | None
     verbose: bool
@@ -36,6 +38,14 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--model-port", type=_port, default=8003, metavar="PORT", help="local language model (default: 8003)"
+    )
+    parser.add_argument(
+        "--identity-port", type=_port, default=8004, metavar="PORT", help="identity provider (default: 8004)"
+    )
+    parser.add_argument(
+        "--sign-in",
+        action="store_true",
+        help="switch authentication on, with an identity provider on this machine that lets you choose who to be",
     )
     parser.add_argument(
         "--aws",
@@ -58,12 +68,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         inference_port=given.inference_port,
         aws_port=given.aws_port,
         model_port=given.model_port,
+        identity_port=given.identity_port,
         aws=given.aws,
+        sign_in=given.sign_in,
         model_url=given.model_url,
         model_name=given.model_name,
         verbose=given.verbose,
     )
-    ports = [options.app_port, options.inference_port, options.aws_port, options.model_port]
+    ports = [
+        options.app_port,
+        options.inference_port,
+        options.aws_port,
+        options.model_port,
+        options.identity_port,
+    ]
     if len(set(ports)) < len(ports):
         parser.error("every part needs a port of its own")
     return options

@@ -4,6 +4,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from apis.shared.settings import InstitutionSettings, settings
 from devstack.model import PROVIDER, Model
 from devstack.model_server import ANSWER_TOKENS, CONTEXT_TOKENS
 
@@ -16,7 +17,8 @@ OUTPUT_PRICE = "2"
 
 
 def seed_model(client: "DynamoDBClient", table: str, model: Model) -> None:
-    """Write `model` as a managed model that developers may use."""
+    """Write `model` as a managed model that developers may use, and everybody who can sign in."""
+    roles = ("Developer", *settings(InstitutionSettings).base_roles)
     record_id, now = str(uuid.uuid4()), datetime.now(UTC).isoformat()
     client.put_item(
         TableName=table,
@@ -35,7 +37,7 @@ def seed_model(client: "DynamoDBClient", table: str, model: Model) -> None:
             "maxInputTokens": {"N": str(CONTEXT_TOKENS)},
             "maxOutputTokens": {"N": str(ANSWER_TOKENS)},
             "allowedAppRoles": {"L": []},
-            "availableToRoles": {"L": [{"S": "Developer"}]},
+            "availableToRoles": {"L": [{"S": role} for role in roles]},
             "enabled": {"BOOL": True},
             "inputPricePerMillionTokens": {"N": INPUT_PRICE},
             "outputPricePerMillionTokens": {"N": OUTPUT_PRICE},

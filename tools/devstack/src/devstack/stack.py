@@ -12,9 +12,12 @@ from apis.shared.result import Failure, Result, Success, attempt, railway
 from devstack import aws, console, model, processes, services
 from devstack.environment import REGION, caller, without_aws
 from devstack.failures import refusal
+from devstack.identity import process
+from devstack.identity.process import LocalIdentity
 from devstack.model import Model
 from devstack.options import Options
-from devstack.ports import bindable
+from devstack.people import seed_people
+from devstack.ports import LOOPBACK, bindable
 from devstack.processes import Child
 from devstack.seed import seed_model
 from devstack.tables import TABLES, table_by_variable
@@ -30,9 +33,11 @@ class Stack:
     aws_url: str | None
     """None: the caller's AWS account."""
     model: Model
+    identity: LocalIdentity | None
+    """None: authentication is off, and everybody is the development user."""
     log_dir: Path
     dependencies: tuple[Child, ...]
-    """The embedded AWS endpoint and the local model, as far as they run here."""
+    """The embedded AWS endpoint, the local model and the identity provider, as far as they run here."""
     apis: tuple[Child, ...]
 
     def watch(self) -> Result[None, ErrorDetail]:
@@ -82,7 +87,19 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         storage = attempt(_furnish, parent, aws_url, chosen, errors=aws_errors()).unwrap()
         console.say(f"  aws            {aws_url}, {len(TABLES)} tables")
 
-    environment = {**storage, **services.DEVELOPMENT, **chosen.environment(api_key)}
+    identity: LocalIdentity | None = None
+    signing_in: Mapping[str, str] = services.DEVELOPMENT
+    if options.sign_in:
+        app_url = f"http://{LOOPBACK}:{options.app_port}"
+        provider, identity = process.start(options.identity_port, app_url, parent, log_dir)
+        cleanup.callback(processes.stop, [provider])
+        dependencies.append(provider)
+        process.ready(provider, identity).unwrap()
+        console.say(f"  identity       {identity.url}")
+        # Still a machine of developers, whose web client may call the services.
+        signing_in = {"ENVIRONMENT": "development", **identity.environment(parent.get("ENTRA_REDIRECT_URI"))}
+
+    environment = {**storage, **signing_in, **chosen.environment(api_key)}
     app, app_url = services.start(services.APP_API, "app api", options.app_port, environment, log_dir)
     inference, inference_url = services.start(
         services.INFERENCE_API, "inference api", options.inference_port, environment, log_dir
@@ -99,7 +116,8 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         console.end_progress()
         loaded.unwrap()
     console.say(f"  {'model':<14} {chosen.base_url}, {chosen.name}")
-    return Success(Stack(app_url, inference_url, aws_url, chosen, log_dir, tuple(dependencies), (app, inference)))
+    apis = (app, inference)
+    return Success(Stack(app_url, inference_url, aws_url, chosen, identity, log_dir, tuple(dependencies), apis))
 
 
 @railway
@@ -110,6 +128,8 @@ def _check_ports(options: Options) -> Result[None, ErrorDetail]:
         wanted["--aws-port"] = options.aws_port
     if options.model_url is None:
         wanted["--model-port"] = options.model_port
+    if options.sign_in:
+        wanted["--identity-port"] = options.identity_port
     for option, port in wanted.items():
         bindable(port, option=option).unwrap()
     return Success(None)
@@ -119,7 +139,9 @@ def _furnish(parent: Mapping[str, str], endpoint: str, chosen: Model) -> dict[st
     """Create and seed the resources; the result is the environment of the services."""
     created = aws.create_resources(endpoint)
     models = created[table_by_variable("DYNAMODB_MANAGED_MODELS_TABLE_NAME").variable]
-    seed_model(aws.dynamodb_client(endpoint), models, chosen)
+    client = aws.dynamodb_client(endpoint)
+    seed_model(client, models, chosen)
+    seed_people(client, created)
     return {**without_aws(parent), **created}
 
 

@@ -1,5 +1,8 @@
 """`uvicorn apis.app_api.main:app`"""
 
+from apis.app_api.auth.routes import router as auth
+from apis.app_api.costs.routes import admin_router as admin_costs
+from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
 from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.models.routes import admin_router as managed_models
@@ -10,6 +13,9 @@ from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
 from apis.app_api.tools.routes import admin_router as tool_catalogue
 from apis.app_api.tools.routes import router as tools
+from apis.app_api.users.routes import admin_router as admin_users
+from apis.app_api.users.routes import router as users
+from apis.shared.auth.service import warn_of_tenant_name
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.settings import (
@@ -47,19 +53,28 @@ def _origins() -> tuple[str, ...]:
     return (*local, *production, *web.extra_origins)
 
 
+def _on_start() -> None:
+    warn_unaccounted()
+    warn_of_tenant_name()
+
+
 app = create_service(
     title="App API",
     version="2.0.0",
     description="Sessions, messages and administration of the chat assistant.",
     tags=[
+        {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
         {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
+        {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
+        {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
     routers=[
         health,
+        auth,
         sessions,
         tools,
         tool_catalogue,
@@ -67,10 +82,14 @@ app = create_service(
         managed_models,
         managed_models_from_roles,
         listings,
+        users,
+        admin_users,
         roles,
         role_changes,
+        costs,
+        admin_costs,
     ],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
-    on_start=warn_unaccounted,
+    on_start=_on_start,
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, forbidden, unauthorized
@@ -11,6 +12,7 @@ from apis.shared.settings import InstitutionSettings
 type Claims = Mapping[str, object]
 
 _EMPLOYEE_NUMBER = re.compile(r"[0-9]{9}")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 _NO_USER = unauthorized("The access token does not identify a user.").caused_by(None, check="employee number")
 _NO_BASE_ROLE = forbidden("User does not have required role.")
 
@@ -22,7 +24,7 @@ def user_from(claims: Claims, institution: InstitutionSettings) -> Result[User, 
         return Failure(_NO_USER)
     return Success(
         User(
-            email=(_text(claims, "email") or _text(claims, "preferred_username")).lower(),
+            email=(_text(claims, "email") or _text(claims, "preferred_username")).strip().lower(),
             user_id=number,
             name=_text(claims, "name") or f"{_text(claims, 'given_name')} {_text(claims, 'family_name')}".strip(),
             roles=_roles(claims),
@@ -39,13 +41,19 @@ def with_base_role(user: User, institution: InstitutionSettings) -> Result[User,
 
 
 def _text(claims: Claims, name: str) -> str:
+    """Blank or no text at all counts as absent."""
     value = claims.get(name)
-    return value if isinstance(value, str) else ""
+    return value if _is_text(value) and value.strip() else ""
 
 
 def _roles(claims: Claims) -> list[str]:
     value = claims.get("roles")
     if not isinstance(value, list):
         return []
-    roles = [role for role in value if isinstance(role, str)]
+    roles = [role for role in value if _is_text(role)]
     return roles if len(roles) == len(value) else []
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Whether it can be stored and sent: half of a surrogate pair cannot."""
+    return isinstance(value, str) and (value.isascii() or not _HALF_CHARACTER.search(value))

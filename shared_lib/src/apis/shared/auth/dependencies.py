@@ -7,18 +7,20 @@ from apis.shared.auth.service import authenticate, authenticate_trusted
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import BearerDependency, Depends, note_user
 from apis.shared.result import Result
+from apis.shared.settings import AuthSettings, settings
+from apis.shared.users.sync import get_user_mirror
 
 
 @BearerDependency
 async def get_current_user(token: str | None) -> Result[User, ErrorDetail]:
     """The signed-in user. Every guard builds on this object, so overriding it in a test overrides them all."""
-    return (await authenticate(token)).map(_noted)
+    return (await authenticate(token)).map(_known)
 
 
 @BearerDependency
 async def get_current_user_trusted(token: str | None) -> Result[User, ErrorDetail]:
     """The user as the hosting runtime has verified it: only for the Inference API."""
-    return (await authenticate_trusted(token)).map(_noted)
+    return (await authenticate_trusted(token)).map(_known)
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]
@@ -32,6 +34,9 @@ async def get_current_user_id(user: CurrentUser) -> str:
 CurrentUserId = Annotated[str, Depends(get_current_user_id)]
 
 
-def _noted(user: User) -> User:
+def _known(user: User) -> User:
     note_user(user.user_id)
+    # The development user is nobody.
+    if settings(AuthSettings).enable_authentication:
+        get_user_mirror().note(user)
     return user

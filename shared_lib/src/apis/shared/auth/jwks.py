@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 ALGORITHM = "RS256"
-FETCH_DEADLINE_SECONDS = 10.0
 SET_LIFETIME_SECONDS = 300.0
 FETCH_PAUSE_SECONDS = 30.0
 KEPT_KEYS = 5
@@ -63,9 +62,9 @@ class SigningKeys:
     """Finds a key by its `kid`, with as few fetches as rotation allows.
 
     A fetched set is used for 300 seconds, and on after that while it cannot be renewed. A `kid` that the set does not
-    have, or has with an entry that cannot be read, causes one more fetch. After that, and after any fetch that failed,
-    there is none for 30 seconds: anybody may send tokens that name keys. The five keys used last are kept beyond
-    that. There is one fetch at a time, which all callers share.
+    have, or has with an entry that cannot be read, forces a fetch before that. After a forced fetch, and after any that
+    failed, there is none for 30 seconds: anybody may send tokens that name keys. The five keys used last are kept
+    beyond that. There is one fetch at a time, which all callers share.
     """
 
     def __init__(self, fetch: Fetch, *, clock: Callable[[], float] = time.monotonic) -> None:
@@ -98,7 +97,7 @@ class SigningKeys:
                 )
         else:
             was_fetched = (await self._refresh()).unwrap()
-            if was_fetched and (is_fresh or kid not in self._set.keys):
+            if was_fetched and is_fresh:
                 self._pause_from(self._clock())
         key = self._set.keys.get(kid)
         if key is None:

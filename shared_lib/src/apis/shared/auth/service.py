@@ -1,17 +1,18 @@
 """From a bearer token to the `User` of the request, in the two ways that the services trust tokens."""
 
 import functools
+import logging
 
-from apis.shared.auth.jwks import FETCH_DEADLINE_SECONDS, SigningKeys, fetch_key_set
+from apis.shared.auth.entra import EntraTenant, provider_http
+from apis.shared.auth.jwks import SigningKeys, fetch_key_set
 from apis.shared.auth.models import User
 from apis.shared.auth.tokens import TokenValidator, trusted_user
 from apis.shared.errors import ErrorCode, ErrorDetail, internal_error, unauthorized
-from apis.shared.http_client import HttpClient
 from apis.shared.result import Failure, Result, Success, railway, require
 from apis.shared.settings import AuthSettings, InstitutionSettings, settings
 from apis.shared.wiring import once
 
-AUTHORITY = "https://login.microsoftonline.com"
+logger = logging.getLogger(__name__)
 
 _NO_TOKEN = unauthorized("Please sign in.")
 _SWITCHED_OFF_OUTSIDE_DEVELOPMENT = ErrorDetail(
@@ -19,8 +20,6 @@ _SWITCHED_OFF_OUTSIDE_DEVELOPMENT = ErrorDetail(
     message="An internal error occurred. Please contact your administrator.",
     detail="Authentication service misconfigured.",
 ).caused_by(None, reason="ENABLE_AUTHENTICATION is off, and ENVIRONMENT is not a development environment")
-
-key_set_http = HttpClient("identity provider", deadline_seconds=FETCH_DEADLINE_SECONDS)
 
 
 @railway
@@ -32,7 +31,7 @@ async def authenticate(token: str | None) -> Result[User, ErrorDetail]:
     bearer = require(token, _NO_TOKEN).unwrap()
     tenant_id = require(auth.entra_tenant_id, _not_configured("ENTRA_TENANT_ID")).unwrap()
     client_id = require(auth.entra_client_id, _not_configured("ENTRA_CLIENT_ID")).unwrap()
-    return await _validator(tenant_id, client_id).validate(bearer)
+    return await _validator(EntraTenant(auth.entra_authority, tenant_id), client_id).validate(bearer)
 
 
 @railway
@@ -65,12 +64,20 @@ def _not_configured(variable: str) -> ErrorDetail:
     return internal_error(None, reason=f"{variable} is not set")
 
 
+def warn_of_tenant_name() -> None:
+    """One warning at start when the tenant is given by a domain name: tokens name it by its id, so none is accepted."""
+    if "." in (settings(AuthSettings).entra_tenant_id or ""):
+        logger.warning(
+            "the tenant must be given by its id, not by a domain name: no token will be accepted",
+            extra={"variable": "ENTRA_TENANT_ID"},
+        )
+
+
 @once
-def _validator(tenant_id: str, client_id: str) -> TokenValidator:
-    key_set_url = f"{AUTHORITY}/{tenant_id}/discovery/v2.0/keys"
+def _validator(tenant: EntraTenant, client_id: str) -> TokenValidator:
     return TokenValidator(
-        issuer=f"{AUTHORITY}/{tenant_id}/v2.0",
+        issuer=tenant.issuer,
         client_id=client_id,
-        keys=SigningKeys(functools.partial(fetch_key_set, key_set_http, key_set_url)),
+        keys=SigningKeys(functools.partial(fetch_key_set, provider_http, tenant.key_set_url)),
         institution=settings(InstitutionSettings),
     )

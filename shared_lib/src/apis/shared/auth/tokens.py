@@ -4,6 +4,7 @@ import asyncio
 import functools
 import importlib
 import math
+import re
 import sys
 import time
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from apis.shared.settings import InstitutionSettings
 
 CLOCK_SKEW_SECONDS = 60
 REQUIRED_SCOPE = "Read"
+
+# The decoder of base64 passes over what is not of its alphabet: one token could be written in many ways.
+_COMPACT_FORM = re.compile(r"[\w-]+\.[\w-]+\.[\w-]*", re.ASCII)
 
 # None of these texts tells what would have been expected; the log says which check failed.
 _INVALID = unauthorized("The access token is not valid.")
@@ -77,6 +81,11 @@ async def trusted_user(token: str, institution: InstitutionSettings) -> Result[U
     return user_from((await _parse(token)).unwrap().claims, institution)
 
 
+async def unverified_claims(token: str) -> Result[Claims, ErrorDetail]:
+    """What a token says that comes from the provider itself. `unauthorized` when it is no JWT."""
+    return (await _parse(token)).map(lambda parsed: parsed.claims)
+
+
 @dataclass(frozen=True, slots=True)
 class _ParsedToken:
     header: Claims
@@ -87,6 +96,8 @@ class _ParsedToken:
 
 async def _parse(token: str) -> Result[_ParsedToken, ErrorDetail]:
     """The token's parts, unverified. `unauthorized` when it is no JWT."""
+    if not _COMPACT_FORM.fullmatch(token):
+        return Failure(_refused(_INVALID, "form"))
     if "jwt.api_jwt" not in sys.modules:
         # It brings cryptography along, which takes a tenth of a second: not on the event loop.
         await asyncio.to_thread(importlib.import_module, "jwt")
@@ -128,11 +139,14 @@ def _is_time(value: object) -> TypeGuard[int | float]:
 
 
 def _audiences(value: object) -> list[str]:
-    return [item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str)]
+    """None of a list that holds something else beside names."""
+    audiences = value if isinstance(value, list) else [value]
+    names = [item for item in audiences if isinstance(item, str)]
+    return names if len(names) == len(audiences) else []
 
 
 def _words(value: object) -> list[str]:
-    return value.split() if isinstance(value, str) else []
+    return value.split(" ") if isinstance(value, str) else []
 
 
 def _refused(error: ErrorDetail, check: str) -> ErrorDetail:

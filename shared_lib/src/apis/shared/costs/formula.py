@@ -1,11 +1,15 @@
 """What tokens cost. Sources: the pricing rules of the platform, US dollars per million tokens, never rounded."""
 
 import re
-from decimal import Decimal
+from collections.abc import Iterable
+from decimal import Context, Decimal
+from functools import reduce
 
 from apis.shared.costs.models import PricingSnapshot, TokenUsage
 
 _CENT = Decimal("0.01")
+# By default 28 digits are kept. The store's numbers have 38, between 1e-130 and 1e126: no sum of them is rounded.
+_EXACTLY = Context(prec=300)
 _MODEL_NAMES = (
     ("claude-sonnet-4-5", "Claude Sonnet 4.5"),
     ("claude-opus-4", "Claude Opus 4"),
@@ -39,11 +43,21 @@ def calculate_savings(usage: TokenUsage | None, pricing: PricingSnapshot | None)
 
 def _exact(price: float | None) -> Decimal:
     # In binary, 200 tokens at 0.30 do not cost 0.00006, and the error adds up in the totals.
-    return Decimal(repr(price or 0.0))
+    return exact(price or 0.0)
 
 
 def _dollars(price_of_a_million: Decimal) -> float:
     return float(price_of_a_million.scaleb(-6))
+
+
+def total_of(amounts: Iterable[Decimal]) -> Decimal:
+    """The sum, with every digit."""
+    return reduce(_EXACTLY.add, amounts, Decimal(0))
+
+
+def exact(amount: float) -> Decimal:
+    """The decimal that the number is written as, and stored as."""
+    return Decimal(repr(amount))
 
 
 def sanitize_model_id(model_id: str) -> str:
@@ -53,9 +67,9 @@ def sanitize_model_id(model_id: str) -> str:
 
 def cents_key(total_cost: Decimal | int | float) -> str:
     """`COST#` and the cents, truncated, in 15 digits: 125.505 -> COST#000000000012550."""
-    exact = Decimal(repr(total_cost)) if isinstance(total_cost, float) else Decimal(total_cost)
+    dollars = exact(total_cost) if isinstance(total_cost, float) else Decimal(total_cost)
     # A product would be rounded to 28 digits; a stored total may have 38.
-    return f"COST#{int(exact // _CENT):015d}"
+    return f"COST#{int(dollars // _CENT):015d}"
 
 
 def model_name(model_id: str) -> str:

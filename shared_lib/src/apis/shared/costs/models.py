@@ -1,8 +1,15 @@
 """What one assistant message used and cost, as it is stored and shown."""
 
-from typing import Any, Self
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, FiniteFloat
 
 from apis.shared.records import Record
+
+UNKNOWN_ID, UNKNOWN_NAME, UNKNOWN_PROVIDER = "unknown", "Unknown", "unknown"
+"""What a model is called where a record does not tell."""
 
 
 class TokenUsage(Record):
@@ -87,3 +94,121 @@ class CostRecord(Record):
     def stored(self) -> dict[str, Any]:
         """The members that have a value, under their stored names."""
         return self.model_dump(by_alias=True, exclude_none=True)
+
+
+def _zero_if_null(value: object) -> object:
+    return 0 if value is None else value
+
+
+_Count = Annotated[int, BeforeValidator(_zero_if_null)]
+_Price = Annotated[FiniteFloat, BeforeValidator(_zero_if_null)]
+
+
+class RecordedTokens(TokenUsage):
+    input_tokens: _Count = 0
+    output_tokens: _Count = 0
+    total_tokens: _Count = 0
+
+
+class RecordedPrices(PricingSnapshot):
+    input_price_per_mtok: _Price = 0.0
+    output_price_per_mtok: _Price = 0.0
+    cache_write_price_per_mtok: FiniteFloat | None = None
+    cache_read_price_per_mtok: FiniteFloat | None = None
+    snapshot_at: str | None = None  # type: ignore[assignment]  # not looked at
+
+
+class RecordedModel(Record):
+    model_id: str | None = None
+    model_name: str | None = None
+    provider: str | None = None
+    pricing_snapshot: RecordedPrices | None = None
+
+
+class RecordedUsage(Record):
+    """A cost record of any age, as far as sums need it: what is missing counts 0, or is unknown."""
+
+    token_usage: RecordedTokens | None = None
+    model_info: RecordedModel = Field(default_factory=RecordedModel)
+    cost: Decimal | None = None
+
+
+class ModelUsage(Record):
+    """What one user spent on one model in a month."""
+
+    model_name: str = UNKNOWN_NAME
+    provider: str = UNKNOWN_PROVIDER
+    cost: Decimal = Decimal(0)
+    requests: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
+
+
+class UserCostSummary(Record):
+    """What one user spent in a period; zeros without any data. Models are in `model_breakdown` by their id; where the
+    table keeps the month, in the form of a map key."""
+
+    total_cost: Decimal = Decimal(0)
+    cache_savings: Decimal = Decimal(0)
+    total_requests: int = 0
+    total_input_tokens: int = 0
+    total_output_tokens: int = 0
+    total_cache_read_tokens: int = 0
+    total_cache_write_tokens: int = 0
+    model_breakdown: Mapping[str, ModelUsage] = Field(default_factory=dict)
+
+    @property
+    def primary_model(self) -> str | None:
+        """The name of the model with the most requests; of several the first."""
+        most = max(self.model_breakdown.values(), key=lambda usage: usage.requests, default=None)
+        return most.model_name if most is not None else None
+
+
+class UserTotal(Record):
+    """What one user spent in a month, as the ranking of users knows it."""
+
+    user_id: str
+    total_cost: Decimal = Decimal(0)
+    total_requests: int = 0
+    last_updated: str = ""
+
+
+class ModelShare(Record):
+    cost: Decimal = Decimal(0)
+    requests: int = 0
+
+
+class SystemTotal(Record):
+    """What all users spent on a day or in a month. Days know no savings."""
+
+    total_cost: Decimal = Decimal(0)
+    total_requests: int = 0
+    active_users: int = 0
+    total_input_tokens: int = 0
+    total_output_tokens: int = 0
+    total_cache_savings: Decimal = Decimal(0)
+    model_breakdown: Mapping[str, ModelShare] | None = None
+    last_updated: str
+
+
+class DayTotal(SystemTotal):
+    date: str = Field(alias="SK")
+
+
+class ModelTotal(Record):
+    """What all users spent on one model in a month. `model_id` is the real one."""
+
+    model_id: str
+    model_name: str
+    provider: str
+    total_cost: Decimal = Decimal(0)
+    total_requests: int = 0
+    unique_users: int = 0
+    total_input_tokens: int = 0
+    total_output_tokens: int = 0
+
+    @property
+    def avg_cost_per_request(self) -> Decimal:
+        return self.total_cost / self.total_requests if self.total_requests else Decimal(0)

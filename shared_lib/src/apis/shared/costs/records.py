@@ -3,16 +3,22 @@
 import time
 import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
-from apis.shared.aws.dynamodb import Item, Table, plain
-from apis.shared.costs.models import CostRecord
+from apis.shared.aws.dynamodb import HashKey, Item, Query, RangeKey, Table, parse_as, plain
+from apis.shared.costs.models import CostRecord, RecordedUsage, UserCostSummary
+from apis.shared.costs.tally import Span, Tally
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import Failure, Result, Success
+from apis.shared.moments import read_moment
+from apis.shared.result import Failure, Result, Success, collect, railway
 
 RECORD_TTL_SECONDS = 365 * 24 * 60 * 60
 INDEX_PREFIX = "C#"
 """How the lookup index of a session begins its sort key for a cost record."""
+
+# What sums need; the citations of a record may be a hundred times as long.
+_COUNTED = ("PK", "SK", "GSI1SK", "tokenUsage", "modelInfo", "cost")
 
 _NOT_THE_BODY = frozenset(
     {"PK", "SK", "GSI1PK", "GSI1SK", "GSI_PK", "GSI_SK", "ttl", "userId", "sessionId", "messageId", "timestamp"}
@@ -48,3 +54,35 @@ class CostRecords:
             "ttl": int(time.time()) + RECORD_TTL_SECONDS,
         }
         return await self._table.put({**keys, **record.stored()})
+
+    @railway
+    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        """Holds one page of records at a time."""
+        tally = Tally()
+        async for page in self._table.query_pages(_within(user_id, span)):
+            items = page.unwrap().items
+            moments = collect(map(_moment, items)).unwrap()
+            within = [item for moment, item in zip(moments, items, strict=True) if span.holds(moment)]
+            for usage in collect(parse_as(RecordedUsage, item) for item in within).unwrap():
+                tally.add(usage)
+        return Success(tally.summary())
+
+
+def _within(user_id: str, span: Span) -> Query:
+    """All seconds that the span touches: timestamps come with and without a fraction, and as `Z` or `+00:00`, so that
+    within a second their texts do not sort as their times do."""
+    of_user, at = HashKey("GSI1PK", f"USER#{user_id}"), RangeKey("GSI1SK")
+    return Query(
+        of_user & at.between(_second(span.start), f"{_second(span.end)}~"),
+        index="UserTimestampIndex",
+        attributes=_COUNTED,
+    )
+
+
+def _moment(item: Item) -> Result[datetime, ErrorDetail]:
+    moment = read_moment(str(item["GSI1SK"]))
+    return moment.alt(lambda e: e.caused_by(None, entity="cost record", key=f"{item.get('PK')} / {item.get('SK')}"))
+
+
+def _second(moment: datetime) -> str:
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")

@@ -4,12 +4,14 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 
-from apis.shared.aws.dynamodb import Item, Table, added, assigned
+from apis.shared.aws.dynamodb import HashKey, Item, Query, RangeKey, Table, added, assigned, parse_as
 from apis.shared.costs.counted import Counted
+from apis.shared.costs.models import DayTotal, ModelTotal, SystemTotal
 from apis.shared.errors import ErrorDetail
 from apis.shared.moments import offset_form
-from apis.shared.result import Result, all_done, railway
+from apis.shared.result import Result, Success, all_done, collect, railway
 
 _DAY_SECONDS = 24 * 60 * 60
 
@@ -39,6 +41,34 @@ class SystemRollups:
             await asyncio.gather(*(self._add_to(rollup, counted) for rollup in _rollups(counted))), what="rollups"
         )
 
+    async def of_day(self, day: str) -> Result[SystemTotal | None, ErrorDetail]:
+        """`day` is `YYYY-MM-DD`; None for one without any usage."""
+        return await self._total("DAILY", day)
+
+    async def of_month(self, month: str) -> Result[SystemTotal | None, ErrorDetail]:
+        """`month` is `YYYY-MM`; None for one without any usage."""
+        return await self._total("MONTHLY", month)
+
+    @railway
+    async def days(self, first: date, last: date) -> Result[list[DayTotal], ErrorDetail]:
+        """In their order, both ends included; days without any usage are absent."""
+        between = RangeKey("SK").between(first.isoformat(), last.isoformat())
+        items = (await self._table.query_all(Query(HashKey("PK", "ROLLUP#DAILY") & between))).unwrap()
+        return collect(parse_as(DayTotal, item) for item in items)
+
+    @railway
+    async def models(self, month: str) -> Result[list[ModelTotal], ErrorDetail]:
+        """The most expensive first, then by id."""
+        of_month = HashKey("PK", "ROLLUP#MODEL") & RangeKey("SK").begins_with(f"{month}#")
+        items = (await self._table.query_all(Query(of_month))).unwrap()
+        totals = collect(parse_as(ModelTotal, item) for item in items)
+        return totals.map(lambda models: sorted(models, key=lambda model: (-model.total_cost, model.model_id)))
+
+    @railway
+    async def _total(self, kind: str, key: str) -> Result[SystemTotal | None, ErrorDetail]:
+        item = (await self._table.get({"PK": f"ROLLUP#{kind}", "SK": key})).unwrap()
+        return Success(None) if item is None else parse_as(SystemTotal, item).map(_known)
+
     async def _add_to(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
         """The user first: only a user who is new in the period counts in its number of users."""
         outcome = await self._count(rollup, counted)
@@ -65,6 +95,10 @@ class SystemRollups:
                 "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
             }
         )
+
+
+def _known(total: SystemTotal) -> SystemTotal | None:
+    return total
 
 
 def _rollups(counted: Counted) -> list[_Rollup]:

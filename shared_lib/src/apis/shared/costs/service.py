@@ -10,7 +10,7 @@ from typing import Protocol
 from apis.shared.aws.dynamodb import Table
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import calculate_cost, model_name, model_version
-from apis.shared.costs.local import LocalCostRecords
+from apis.shared.costs.local import LocalCostRecords, LocalCostSummaries
 from apis.shared.costs.models import (
     Attribution,
     CostRecord,
@@ -19,10 +19,12 @@ from apis.shared.costs.models import (
     PricingSnapshot,
     StoredCitation,
     TokenUsage,
+    UserCostSummary,
 )
 from apis.shared.costs.records import CostRecords
 from apis.shared.costs.rollups import SystemRollups
 from apis.shared.costs.summaries import UserCostSummaries
+from apis.shared.costs.tally import Span
 from apis.shared.errors import ErrorDetail
 from apis.shared.moments import offset_form
 from apis.shared.result import Result, Success, all_done, railway
@@ -31,7 +33,9 @@ from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_RECORDS_TABLE = "SessionsMetadata"
 DEFAULT_SUMMARY_TABLE = "UserCostSummary"
+DEFAULT_ROLLUP_TABLE = "SystemCostRollup"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,19 +120,66 @@ def _at(step: str, result: Result[None, ErrorDetail]) -> Result[None, ErrorDetai
     return result.alt(lambda error: error.caused_by(None, step=step))
 
 
+class CostSummaries(Protocol):
+    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
+        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        ...
+
+
+class CostReports(Protocol):
+    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        """The sum of the user's cost records within the span."""
+        ...
+
+
 @once
 def get_usage_recorder() -> UsageRecorder:
     """The variables decide where usage goes."""
     storage = settings(StorageSettings)
     sessions = storage.dynamodb_sessions_metadata_table_name
-    summary = storage.dynamodb_cost_summary_table_name
     rollup = storage.dynamodb_system_rollup_table_name
-    in_cloud = settings(MemorySettings).agentcore_memory_type == "dynamodb"
     return UsageRecorder(
         CostRecords(Table(sessions)) if sessions else LocalCostRecords(storage.sessions_dir),
-        UserCostSummaries(Table(summary or DEFAULT_SUMMARY_TABLE)) if in_cloud and (sessions or summary) else None,
+        _summaries_in_the_cloud(),
         SystemRollups(Table(rollup)) if rollup else None,
     )
+
+
+@once
+def get_cost_summaries() -> CostSummaries:
+    """Without summaries in the cloud they are computed from local files."""
+    return _summaries_in_the_cloud() or LocalCostSummaries(settings(StorageSettings).sessions_dir)
+
+
+@once
+def get_cost_reports() -> CostReports:
+    """From where the summaries of months are, too."""
+    storage = settings(StorageSettings)
+    if not _are_in_the_cloud():
+        return LocalCostSummaries(storage.sessions_dir)
+    return CostRecords(Table(storage.dynamodb_sessions_metadata_table_name or DEFAULT_RECORDS_TABLE))
+
+
+@once
+def get_user_ranking() -> UserCostSummaries:
+    """Of administrators: always the table."""
+    return UserCostSummaries(Table(settings(StorageSettings).dynamodb_cost_summary_table_name or DEFAULT_SUMMARY_TABLE))
+
+
+@once
+def get_system_rollups() -> SystemRollups:
+    """Of administrators: always the table."""
+    return SystemRollups(Table(settings(StorageSettings).dynamodb_system_rollup_table_name or DEFAULT_ROLLUP_TABLE))
+
+
+def _summaries_in_the_cloud() -> UserCostSummaries | None:
+    return get_user_ranking() if _are_in_the_cloud() else None
+
+
+def _are_in_the_cloud() -> bool:
+    storage = settings(StorageSettings)
+    has_a_table = bool(storage.dynamodb_sessions_metadata_table_name or storage.dynamodb_cost_summary_table_name)
+    return settings(MemorySettings).agentcore_memory_type == "dynamodb" and has_a_table
 
 
 def warn_unaccounted() -> None:

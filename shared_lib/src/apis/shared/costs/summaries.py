@@ -2,17 +2,35 @@
 
 import calendar
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import reduce
 from operator import and_
 
-from apis.shared.aws.dynamodb import F, Item, Key, Table, UpdateExpression, added, assigned, increased
+from apis.shared.aws.dynamodb import (
+    F,
+    HashKey,
+    Item,
+    Key,
+    Query,
+    RangeKey,
+    Table,
+    UpdateExpression,
+    added,
+    assigned,
+    increased,
+    parse_as,
+)
 from apis.shared.costs.counted import Counted
 from apis.shared.costs.formula import cents_key
+from apis.shared.costs.models import UserCostSummary, UserTotal
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.result import Failure, Result, Success, collect, railway
 
 type Counters = Mapping[str, int | float]
+
+_PAGE = 1_000
+"""Users of one call after the first: about 10 ms of work, beside which other requests are served."""
 
 
 class UserCostSummaries:
@@ -44,6 +62,40 @@ class UserCostSummaries:
         if isinstance(current, str) and current >= rank:
             return Success(None)
         return await self._rank(counted, rank)
+
+    @railway
+    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
+        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        # Who has just been told what a turn cost finds it counted.
+        item = (await self._table.get(_key_of(user_id, month), consistent=True)).unwrap()
+        return Success(UserCostSummary()) if item is None else parse_as(UserCostSummary, item)
+
+    @railway
+    async def top(
+        self, month: str, limit: int, *, at_least: Decimal = Decimal(0)
+    ) -> Result[list[UserTotal], ErrorDetail]:
+        """At most `limit` users, whoever spent most first, then by id; `at_least` is what each of them spent.
+
+        One call, and more only where the last place is shared: the index tells cents, so that everybody with as many of
+        them is read before one is left out. Never holds more than `limit` users and one page.
+        """
+        of_month = HashKey("GSI2PK", f"PERIOD#{month}") & RangeKey("GSI2SK").gte(cents_key(at_least))
+        query = Query(of_month, index="PeriodCostIndex", ascending=False, limit=limit + 1)
+        best: list[UserTotal] = []
+        seen, last_place, start = 0, "", None
+        while True:
+            page = (await self._table.query_page(query, start)).unwrap()
+            if seen < limit <= seen + len(page.items):
+                last_place = str(page.items[limit - seen - 1]["GSI2SK"])
+            seen += len(page.items)
+            users = collect(parse_as(UserTotal, item) for item in page.items).unwrap()
+            best += [user for user in users if user.total_cost >= at_least]
+            best.sort(key=lambda user: (-user.total_cost, user.user_id))
+            del best[limit:]
+            start = page.next_key
+            if start is None or (seen > limit and str(page.items[-1]["GSI2SK"]) < last_place):
+                return Success(best)
+            query = replace(query, limit=_PAGE)
 
     async def _increment_as_latest(self, counted: Counted) -> Result[Item | None, ErrorDetail]:
         """None when the model has no breakdown yet, or when a later turn was counted before."""
@@ -79,8 +131,12 @@ class UserCostSummaries:
         return ranked.map(lambda _: None)
 
 
+def _key_of(user_id: str, month: str) -> Key:
+    return {"PK": f"USER#{user_id}", "SK": f"PERIOD#{month}"}
+
+
 def _key(counted: Counted) -> Key:
-    return {"PK": f"USER#{counted.user_id}", "SK": f"PERIOD#{counted.month}"}
+    return _key_of(counted.user_id, counted.month)
 
 
 def _breakdown(counted: Counted) -> F:

@@ -154,6 +154,8 @@ ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_
 Switches = Annotated[dict[Annotated[str, at_most(200)], bool], members_at_most(TOOL_IDS)]
 """Tools by id, on or off."""
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
+IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
+"""A code or token that an identity provider has issued."""
 Integer = Annotated[int, AfterValidator(_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
 Temperature = Annotated[Number, AfterValidator(_temperature)]

@@ -24,6 +24,9 @@ from apis.shared.http.failures import error_body, validation_failure
 type Declared = ErrorCode | ErrorDetail
 """A code whose text is always the same, or a failure with the text that the route gives it."""
 
+_GIVEN = ("0", "text", "x" * 1_000_001)
+"""Texts of which an input that can refuse any refuses one: no number, too large a number, too long."""
+
 BODY_TOO_LARGE = bad_request("The request body is too large.")
 
 _EXAMPLE_REQUEST_ID = "5f0c1a2b3c4d5e6f7a8b9c0d1e2f3a4b"
@@ -224,7 +227,7 @@ def _invalid(route: APIRoute) -> ErrorDetail | None:
     for place, field in _inputs(route.dependant):
         if field.field_info.is_required() and place != "path":
             return validation_failure([{"type": "missing", "loc": (place, field.alias), "msg": "Field required"}])
-        for given in ("0", "text"):
+        for given in _GIVEN:
             _, errors = field.validate(given, {}, loc=(place, field.alias))
             if errors:
                 return validation_failure(errors)

@@ -1,7 +1,7 @@
 """Routers whose endpoints return Results."""
 
 import functools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, TypeIs, get_args, get_type_hints
 
@@ -35,13 +35,16 @@ class ResultRouter(APIRouter):
     The value of a Success is the response with model T (204 for None; a Response subclass is sent as it is), written
     without a second validation: a value that does not fit its model is a bug and answers 500. A Failure is rendered by
     its code. `errors` of the router and of each route declare what can be answered: a code, or the failure itself where
-    its text is the route's own, which then is the example in OpenAPI.
+    its text is the route's own, which then is the example in OpenAPI. `headers` go with every written value.
     """
 
-    def __init__(self, *, errors: Sequence[Declared] = (), **options: Any) -> None:
+    def __init__(
+        self, *, errors: Sequence[Declared] = (), headers: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
         # A body without a content type is JSON: some clients send none.
         super().__init__(**{"route_class": StrictJsonRoute, "strict_content_type": False, **options})
         self._errors = tuple(errors)
+        self._headers = headers
 
     def get[E: Endpoint](self, path: str, *, errors: Sequence[Declared] = (), **options: Any) -> Callable[[E], E]:
         return self._route("GET", path, errors, options)
@@ -75,7 +78,7 @@ class ResultRouter(APIRouter):
             declared = (*declared_of_the_frame(method, endpoint), *self._errors, *errors)
             self.add_api_route(
                 path,
-                _rendering(endpoint, _renderer(value_type, status)),
+                _rendering(endpoint, _renderer(value_type, status, self._headers)),
                 methods=[method],
                 responses=responses(declared, status, options.pop("responses", {})),
                 openapi_extra={"x-error-codes": codes_of(declared), **options.pop("openapi_extra", {})},
@@ -141,7 +144,7 @@ def _rendering(endpoint: Endpoint, render: _Render) -> Callable[..., Awaitable[R
     return answer
 
 
-def _renderer(value_type: Any, status: int) -> _Render:
+def _renderer(value_type: Any, status: int, headers: Mapping[str, str] | None) -> _Render:
     """How a value of `value_type` becomes the response. FastAPI would validate it again before it writes it."""
     if value_type is type(None):
         return lambda _: Response(status_code=status)
@@ -155,7 +158,7 @@ def _renderer(value_type: Any, status: int) -> _Render:
         except PydanticSerializationError:
             # Without the exception, whose text quotes the value.
             return failure_response(internal_error(None, reason=f"the response does not fit {value_type}"))
-        return Response(body, status_code=status, media_type="application/json")
+        return Response(body, status_code=status, headers=headers, media_type="application/json")
 
     return render
 

@@ -4,7 +4,6 @@ import asyncio
 from typing import Any
 
 from apis.shared.aws.dynamodb import (
-    LONGEST_PARTITION_KEY,
     PK_ABSENT,
     PK_EXISTS,
     F,
@@ -13,7 +12,7 @@ from apis.shared.aws.dynamodb import (
     Table,
     UpdateExpression,
     assigned,
-    fits,
+    is_key,
 )
 from apis.shared.errors import ErrorDetail
 from apis.shared.models.models import (
@@ -81,7 +80,7 @@ class DynamoManagedModels:
     @railway
     async def _with_model_id(self, model_id: str) -> Result[list[ManagedModel], ErrorDetail]:
         key = _indexed(model_id)
-        if not fits(key, LONGEST_PARTITION_KEY):
+        if not is_key(key):
             return Success([])
         items = (await self._table.query_all(Query(HashKey("GSI1PK", key), index="ModelIdIndex"))).unwrap()
         return collect(read_model(item, key=str(item["PK"])) for item in items)

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from apis.shared.aws.dynamodb import (
-    LONGEST_PARTITION_KEY,
+    PARTITION_KEY_BYTES,
     PK_EXISTS,
     F,
     Item,
@@ -13,7 +13,7 @@ from apis.shared.aws.dynamodb import (
     Table,
     UpdateExpression,
     assigned,
-    fits,
+    is_key,
     parse_as,
 )
 from apis.shared.errors import ErrorDetail, not_found
@@ -34,7 +34,7 @@ type ToolChange = Mapping[str, Any]
 
 def tool_not_found(tool_id: str) -> ErrorDetail:
     """Names the id, unless it is longer than any id can be."""
-    return not_found(f"Tool '{tool_id}' not found" if len(tool_id) <= LONGEST_PARTITION_KEY else "Tool not found")
+    return not_found(f"Tool '{tool_id}' not found" if len(tool_id) <= PARTITION_KEY_BYTES else "Tool not found")
 
 
 class ToolRepository:
@@ -62,7 +62,7 @@ class ToolRepository:
     async def get(self, tool_id: str) -> Result[ToolRecord | None, ErrorDetail]:
         """As the last write left it."""
         key = _key(tool_id)
-        if self._table is None or not fits(key["PK"], LONGEST_PARTITION_KEY):
+        if self._table is None or not is_key(key["PK"]):
             return Success(None)
         item = (await self._table.get(key, consistent=True)).unwrap()
         return Success(None) if item is None else _parse(item)
@@ -90,7 +90,7 @@ class ToolWriter:
     @railway
     async def change(self, tool_id: str, change: ToolChange) -> Result[ToolRecord, ErrorDetail]:
         """The tool as it is then. Fails with `not_found`."""
-        if not fits(_key(tool_id)["PK"], LONGEST_PARTITION_KEY):
+        if not is_key(_key(tool_id)["PK"]):
             return Failure(tool_not_found(tool_id))
         values = dict(_stored(change))
         if "category" in change:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 FILTER_REFUSED = bad_request("The provider does not accept this filter.")
 
 bedrock: ServiceClient["BedrockClient"] = ServiceClient(
-    "bedrock", region=lambda: settings(ListingSettings).bedrock_region
+    "bedrock", region=lambda: settings(ListingSettings).aws_region
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from apis.shared.lifecycle import background, shutdown
+from apis.shared.lifecycle import background
 from apis.shared.rbac.admin_service import AppRoleAdminService, get_app_role_admin_service, system_roles
 from apis.shared.rbac.models import AppRole
 from apis.shared.result import best_effort
@@ -15,13 +15,7 @@ def seed_roles() -> None:
 
     To be called when the process has shown that it is healthy: neither its start nor its health depends on the table.
     """
-    seeding = background.spawn(_seed(), name="seed roles")
-    unsubscribe = shutdown.subscribe(lambda: _cancel(seeding))
-    seeding.add_done_callback(lambda _: unsubscribe())
-
-
-def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
+    background.spawn(_seed(), name="seed roles", awaited_at_stop=False)
 
 
 async def _seed() -> None:

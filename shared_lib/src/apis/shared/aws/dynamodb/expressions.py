@@ -1,6 +1,6 @@
 """The language of the stores: aiodynamo's keys, conditions, updates and operations, and the few words it lacks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +8,7 @@ from aiodynamo.expressions import (
     Condition,
     F,
     HashKey,
+    IfNotExists,
     KeyCondition,
     Parameters,
     RangeKey,
@@ -37,6 +38,7 @@ __all__ = [
     "UpdateExpression",
     "added",
     "assigned",
+    "assigned_once",
     "increased",
 ]
 
@@ -49,6 +51,11 @@ PK_ABSENT = F("PK").does_not_exist()
 def assigned(values: Mapping[str, Value]) -> UpdateExpression:
     """SET of several top-level attributes."""
     return UpdateExpression(set_updates=[(F(name), Assigned(value)) for name, value in values.items()])
+
+
+def assigned_once(values: Mapping[str, Value]) -> UpdateExpression:
+    """SET of those of several top-level attributes that the item does not have yet."""
+    return UpdateExpression(set_updates=[(F(name), IfNotExists(value)) for name, value in values.items()])
 
 
 def added(counters: Mapping[str, Number]) -> UpdateExpression:
@@ -78,11 +85,13 @@ class _Exact(Parameters):
         return placeholder
 
 
-def key_condition(key: KeyCondition, *, only: Condition | None = None) -> Payload:
+def key_condition(key: KeyCondition, *, only: Condition | None = None, attributes: Sequence[str] = ()) -> Payload:
     parameters = _Exact()
     payload: Payload = {"KeyConditionExpression": key.encode(parameters)}
     if only is not None:
         payload["FilterExpression"] = only.encode(parameters)
+    if attributes:
+        payload["ProjectionExpression"] = ",".join(F(name).encode(parameters) for name in attributes)
     return payload | parameters.to_request_payload()
 
 

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from apis.shared.aws.dynamodb import expressions
@@ -24,7 +24,8 @@ from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, co
 class Query:
     """A key condition over the table or one index; `limit` is the size of a page as the service counts it.
 
-    `filter` leaves items out after they were read: it saves transport, not capacity.
+    `filter` leaves items out after they were read, `attributes` all that they do not name: they save transport, not
+    capacity.
     """
 
     key: KeyCondition
@@ -33,6 +34,7 @@ class Query:
     limit: int | None = None
     consistent: bool = False
     filter: Condition | None = None
+    attributes: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +147,7 @@ class Table:
         total = 0
         start: Key | None = None
         while True:
-            parameters = {**self._query(query, None), "Select": "COUNT"}
+            parameters = {**self._query(replace(query, attributes=()), None), "Select": "COUNT"}
             if start is not None:
                 parameters["ExclusiveStartKey"] = encode_item(start)
             answer = await self.client.call("Query", lambda p=parameters: p, repeatable=True)  # type: ignore[misc]  # the default binds the loop variable
@@ -200,7 +202,7 @@ class Table:
         parameters: dict[str, Any] = {
             "TableName": self.name,
             "ScanIndexForward": query.ascending,
-            **expressions.key_condition(query.key, only=query.filter),
+            **expressions.key_condition(query.key, only=query.filter, attributes=query.attributes),
         }
         if query.index is not None:
             parameters["IndexName"] = query.index

@@ -22,16 +22,18 @@ type Value = (
 )
 type Item = dict[str, Value]
 type Key = Mapping[str, str]
-LONGEST_PARTITION_KEY, LONGEST_SORT_KEY = 2048, 1024
-"""In bytes; the service refuses to look for a longer one."""
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
-
 type Wire = dict[str, Any]  # Any: the attribute-value structure of the service, {"S": "text"} and so on
 
 
-def fits(key: str, longest: int) -> bool:
-    """Whether a key of at most so many bytes can be so: what cannot be stored need not be looked for."""
-    return _HALF_PAIR.search(key) is None and len(key.encode()) <= longest
+PARTITION_KEY_BYTES, SORT_KEY_BYTES = 2048, 1024
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
+
+
+def is_key(text: str, most_bytes: int = PARTITION_KEY_BYTES) -> bool:
+    """Whether `text` can be the value of a key; the service refuses a request that names another one, also one that
+    only reads."""
+    return bool(text) and _HALF_CHARACTER.search(text) is None and len(text.encode()) <= most_bytes
 
 
 class NotStorable(ValueError):  # noqa: N818 - what the value is
