@@ -183,7 +183,7 @@ def comparison_lines(before: Mapping[str, Any], after: Mapping[str, Any]) -> lis
 def _compared(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     faster = now["load"]["requests_per_second"] / max(was["load"]["requests_per_second"], 0.1)
     cheaper = was["cpu_ms"] / now["cpu_ms"]
-    target = store.TARGET_GAIN[now["operation"]] if now["concurrency"] > 1 else None
+    target = store.TARGET_GAIN.get(now["operation"]) if now["concurrency"] > 1 else None
     return [
         now["operation"],
         str(now["delay_ms"]),

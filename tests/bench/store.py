@@ -1,4 +1,4 @@
-"""The session operations of the App API under load, against a DynamoDB endpoint that costs almost nothing."""
+"""What every client calls of the App API, under load, against a DynamoDB endpoint that costs almost nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ type Operation = tuple[str, list[str], str]
 OPERATIONS: Mapping[str, Operation] = {
     "list sessions (20)": ("GET", ["/sessions"], ""),
     "read metadata": ("GET", _METADATA, ""),
+    "list tools (20)": ("GET", ["/tools/"], ""),
+    "list models (20)": ("GET", ["/models"], ""),
     "write metadata": ("PUT", _METADATA, '{"title": "A new title", "starred": true}'),
 }
 
@@ -62,6 +64,7 @@ def measure(seconds: float, *, with_sdk: bool = True) -> StoreResults:
             **DEVELOPMENT,
             **service_environment(url),
             "DYNAMODB_SESSIONS_METADATA_TABLE_NAME": "sessions",
+            "DYNAMODB_MANAGED_MODELS_TABLE_NAME": "models",
             "LOG_LEVEL": "WARNING",
         }
         with running_service(APP_API, environment) as service:

@@ -181,11 +181,17 @@ def _corrupt_records(answer: Json) -> bool:
     return True
 
 
+def _corrupt_models(answer: Json) -> bool:
+    answer["modelSummaries"] = [{"modelName": "Without an id"}]
+    return True
+
+
 _CORRUPTIONS: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     **{
         ("dynamodb", operation): _corrupt_items
         for operation in ("GetItem", "Query", "Scan", "UpdateItem", "PutItem", "DeleteItem", "BatchGetItem")
     },
+    ("bedrock", "ListFoundationModels"): _corrupt_models,
     ("bedrock-agentcore", "ListEvents"): _corrupt_events,
     ("bedrock-agentcore", "RetrieveMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore-control", "GetMemory"): _corrupt_memory,

@@ -1,9 +1,9 @@
-"""A DynamoDB endpoint for benchmarks: canned answers for sessions and costs, in a process of its own.
+"""A DynamoDB endpoint for benchmarks: canned answers for what one user has, and for costs, in a process of its own.
 
-`python -m tests.support.fast_aws PORT` serves one user with SESSIONS sessions, whatever is asked or written, and a
-month in which USERS users had costs. It
-answers in a few microseconds, so that what a benchmark measures is the client. Control, over the same port:
-`GET /counts` how often each operation was called, `POST /reset` forget that, `POST /delay/20` answer 20 ms later.
+`python -m tests.support.fast_aws PORT` serves SESSIONS sessions and CATALOGUE tools and models each, whatever is asked
+or written, and a month in which USERS users had costs. It answers in a few microseconds, so that what a benchmark
+measures is the client. Control, over the same port: `GET /counts` how often each operation was called, `POST /reset`
+forget that, `POST /delay/20` answer 20 ms later.
 """
 
 import asyncio
@@ -18,6 +18,7 @@ import uvloop
 
 USER_ID = "000000000"
 SESSIONS = 20
+CATALOGUE = 20
 USERS = 10_000
 MONTH = "2025-01"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
@@ -58,6 +59,51 @@ def _item(session: str) -> dict[str, Any]:
     }
 
 
+def _tool(number: int) -> dict[str, Any]:
+    tool_id = f"bench_tool_{number:02}"
+    return {
+        "PK": {"S": f"TOOL#{tool_id}"},
+        "SK": {"S": "METADATA"},
+        "toolId": {"S": tool_id},
+        "displayName": {"S": f"Tool {number}"},
+        "description": {"S": "A tool with a description of usual length, one sentence long."},
+        "category": {"S": "search" if number % 2 else "data"},
+        "icon": {"S": "magnifying-glass"},
+        "protocol": {"S": "local"},
+        "status": {"S": "active"},
+        "isPublic": {"BOOL": True},
+        "enabledByDefault": {"BOOL": True},
+        "createdAt": {"S": _TIME},
+        "updatedAt": {"S": _TIME},
+    }
+
+
+def _model(number: int) -> dict[str, Any]:
+    record = f"MODEL#00000000-0000-4000-8000-{number:012}"
+    return {
+        "PK": {"S": record},
+        "SK": {"S": record},
+        "id": {"S": record.removeprefix("MODEL#")},
+        "modelId": {"S": f"us.anthropic.claude-bench-{number}"},
+        "modelName": {"S": f"Model {number}"},
+        "provider": {"S": "bedrock"},
+        "providerName": {"S": "Anthropic"},
+        "inputModalities": {"L": [{"S": "TEXT"}, {"S": "IMAGE"}]},
+        "outputModalities": {"L": [{"S": "TEXT"}]},
+        "maxInputTokens": {"N": "200000"},
+        "maxOutputTokens": {"N": "4096"},
+        "allowedAppRoles": {"L": []},
+        "availableToRoles": {"L": [{"S": "Developer"}]},
+        "enabled": {"BOOL": True},
+        "inputPricePerMillionTokens": {"N": "1"},
+        "outputPricePerMillionTokens": {"N": "5.25"},
+        "isReasoningModel": {"BOOL": False},
+        "supportsCaching": {"BOOL": True},
+        "createdAt": {"S": f"2025-01-15T10:30:45.{number:06}+00:00"},
+        "updatedAt": {"S": "2025-01-15T10:30:45.123456+00:00"},
+    }
+
+
 def _http(payload: object, status: bytes = b"200 OK") -> bytes:
     body = json.dumps(payload, separators=(",", ":")).encode()
     return (
@@ -74,6 +120,10 @@ _LOOKUP = {
     session_id(number).encode(): _http({"Items": [_ALL[number]], "Count": 1, "ScannedCount": 1})
     for number in range(SESSIONS)
 }
+_TOOL_CATALOGUE, _MODEL_CATALOGUE = (
+    _http({"Items": items, "Count": CATALOGUE, "ScannedCount": CATALOGUE})
+    for items in ([_tool(number) for number in range(CATALOGUE)], [_model(number) for number in range(CATALOGUE)])
+)
 _GET = {session_id(number).encode(): _http({"Item": _ALL[number]}) for number in range(SESSIONS)}
 _UPDATE = {session_id(number).encode(): _http({"Attributes": _ALL[number]}) for number in range(SESSIONS)}
 
@@ -143,6 +193,8 @@ _MODELS = _rollups(
 
 
 def answer(operation: bytes, body: bytes) -> bytes:
+    if operation == b"Scan":
+        return _TOOL_CATALOGUE if b'"TOOL#"' in body else _MODEL_CATALOGUE
     return _of_costs(operation, body) or _of_sessions(operation, body)
 
 

@@ -9,6 +9,8 @@ provider would refuse is refused (`model_rules`). In a test:
 As a process of its own: `python -m tests.support.model_server --port 9000`, steered over HTTP: `POST /script` takes a
 JSON array of replies, `GET /requests` tells what came in, `DELETE /requests` forgets it and the script.
 
+`GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them.
+
 A reply is a JSON object: either `status`, `headers` and `body`, or `steps`, which are written one after the other:
 
     {"text": "Hel"}  {"reasoning": "..."}          a delta of the answer
@@ -77,6 +79,11 @@ def events(*members: dict[str, Any]) -> Reply:
     return {"steps": [{"event": member} for member in members]}
 
 
+OPENAI_MODELS, GEMINI_MODELS = "/v1/models", "/v1beta/models"
+NO_MODELS: dict[str, Callable[[str], Reply]] = {
+    OPENAI_MODELS: lambda _: {"status": 200, "body": {"object": "list", "data": []}},
+    GEMINI_MODELS: lambda _: {"status": 200, "body": {"models": []}},
+}
 DEFAULT_REPLY = answer("Hello", " world", ".")
 
 
@@ -102,6 +109,8 @@ class ModelServer:
     requests: list[Request] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
     """Why requests were refused. A server that has run to its end with any fails the test."""
+    listings: dict[str, Callable[[str], Reply]] = field(default_factory=lambda: dict(NO_MODELS))
+    """By path; each is given the query."""
     _script: deque[Reply] = field(default_factory=deque)
     _connections: int = 0
 
@@ -165,7 +174,14 @@ class ModelServer:
         connection = self._connections
         try:
             while (request := await _read(reader, connection)) is not None:
-                if not await self._handle(request, reader, writer):
+                path, _, query = request.path.partition("?")
+                is_listing = request.method == "GET" and path in self.listings
+                handled = (
+                    self._list(self.listings[path](query), reader, writer)
+                    if is_listing
+                    else self._handle(request, reader, writer)
+                )
+                if not await handled:
                     return
         except (OSError, asyncio.IncompleteReadError):
             return
@@ -202,6 +218,12 @@ class ModelServer:
             await asyncio.gather(leaving, writing, return_exceptions=True)
         request.finished = not request.hung_up
         return request.finished and not writer.is_closing()
+
+    async def _list(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        if not reply.get("hang"):
+            return await _send(writer, reply)
+        await _departure(reader)
+        return False
 
 
 async def _departure(reader: asyncio.StreamReader) -> None:

@@ -143,6 +143,9 @@ class Surroundings:
             "MODEL_RETRY_DELAY_SECONDS": "0",
             "OPENAI_BASE_URL": f"{self.model.url}/v1",
             "OPENAI_API_KEY": "sk-secret",
+            # For listing models; a chat has no key of Gemini.
+            "GOOGLE_API_KEY": "google-secret",
+            "GOOGLE_GEMINI_BASE_URL": self.model.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
@@ -364,6 +367,7 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
         variables = create_resources(endpoint.endpoint, prefix=prefix)
         proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: _memory(variables[stored.MEMORY]))
         proxy.answer("bedrock-agentcore", "RetrieveMemoryRecords", _remembered)
+        proxy.answer("bedrock", "ListFoundationModels", lambda _: {"modelSummaries": []})
         AwsAccess(endpoint.endpoint, variables).store(
             stored.managed_model(PRICED, availableToRoles=[ROLE], **PRICES),
             stored.managed_model(CLAUDE, availableToRoles=[ROLE], provider="bedrock", **PRICES),

@@ -119,6 +119,21 @@ async def test_the_first_of_two_wins(store: Store) -> None:
     assert found.model_name == "First"
 
 
+async def test_m10_of_two_with_one_id_the_older_one_counts(store: Store) -> None:
+    """A blank sorts before a `T`, and the younger one has the smaller id."""
+    store.put({**STORED, "id": "b", "createdAt": "2025-01-15T10:30:00+00:00", "inputPricePerMillionTokens": 2})
+    store.put({**STORED, "id": "a", "createdAt": "2025-01-15 10:30:01+00:00"})
+    found = (await store.repository.find(HAIKU)).unwrap()
+    assert found is not None
+    assert (found.id, found.input_price_per_million_tokens) == ("b", 2)
+
+
+@pytest.mark.parametrize("model_id", ["vendor.m-v1:0", "VENDOR.m", "us.vendor.m-v1:0 ", "x" * 2100])
+async def test_m09_no_price_of_a_cousin(store: Store, model_id: str) -> None:
+    store.put({**STORED, "modelId": "us.vendor.m-v1:0"})
+    assert await store.repository.find(model_id) == Success(None)
+
+
 async def test_all_models(store: Store) -> None:
     assert await store.repository.list_all() == Success([])
     for number in range(3):
@@ -133,6 +148,8 @@ CORRUPT = [
     {"enabled": "perhaps"},
     {"availableToRoles": "Faculty"},
     {"maxInputTokens": [1]},
+    {"createdAt": "yesterday"},
+    {"updatedAt": "0001-01-01T00:00:00+14:00"},
 ]
 
 

@@ -27,4 +27,10 @@ def read_moment(text: str) -> Result[datetime, ErrorDetail]:
     )
 
 
+def read_in_utc(text: str) -> Result[datetime, ErrorDetail]:
+    """As `read_moment`, in UTC; `internal_error` also for a moment that UTC has no date for."""
+    return read_moment(text).bind(lambda moment: attempt(moment.astimezone, UTC, errors=_BEYOND_UTC))
+
+
 _UNREADABLE = ErrorTable.of((ValueError, lambda _: internal_error(None, entity="timestamp")))
+_BEYOND_UTC = ErrorTable.of((OverflowError, lambda _: internal_error(None, entity="timestamp")))

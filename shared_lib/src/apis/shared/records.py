@@ -2,11 +2,12 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import ErrorTable, Result, attempt
+from apis.shared.moments import read_in_utc
+from apis.shared.result import ErrorTable, Result, attempt, error_of
 
 
 class Record(BaseModel):
@@ -23,6 +24,17 @@ def _empty_if_null(value: object) -> object:
 
 Texts = Annotated[list[str], BeforeValidator(_empty_if_null)]
 """A list of texts; a stored null reads as an empty one."""
+
+
+def _moment(text: str) -> str:
+    if text and error_of(read_in_utc(text)) is not None:
+        msg = "not a moment"
+        raise ValueError(msg)
+    return text
+
+
+StoredMoment = Annotated[str, AfterValidator(_moment)]
+"""A moment as it was written, whatever the form; or an empty text where none is known."""
 
 
 def parse_record[R: BaseModel](kind: type[R], document: object, *, key: str) -> Result[R, ErrorDetail]:

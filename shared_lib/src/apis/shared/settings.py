@@ -234,6 +234,17 @@ class ModelSettings(Settings):
     max_model_calls_per_turn: Annotated[int, Field(ge=1, le=300)] = 50
 
 
+class ListingSettings(Settings):
+    """What administrators look at providers' models with."""
+
+    openai_api_key: SecretStr | None = None
+    google_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("GOOGLE_API_KEY", "GOOGLE_GEMINI_API_KEY")
+    )
+    # Not `AwsSettings.region`, which another variable stands in for, and whose default is another one.
+    aws_region: str = "us-east-1"
+
+
 class ChatSettings(Settings):
     enable_quota_enforcement: Flag = False
     agentcore_gateway_mcp_enabled: Flag = True

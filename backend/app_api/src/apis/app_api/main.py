@@ -4,9 +4,15 @@ from apis.app_api.auth.routes import router as auth
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
+from apis.app_api.listings.routes import admin_router as listings
+from apis.app_api.models.routes import admin_router as managed_models
+from apis.app_api.models.routes import router as models
+from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
+from apis.app_api.tools.routes import admin_router as tool_catalogue
+from apis.app_api.tools.routes import router as tools
 from apis.app_api.users.routes import admin_router as admin_users
 from apis.app_api.users.routes import router as users
 from apis.shared.auth.service import warn_of_tenant_name
@@ -59,12 +65,30 @@ app = create_service(
     tags=[
         {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
+        {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, auth, sessions, users, admin_users, roles, role_changes, costs, admin_costs],
+    routers=[
+        health,
+        auth,
+        sessions,
+        tools,
+        tool_catalogue,
+        models,
+        managed_models,
+        managed_models_from_roles,
+        listings,
+        users,
+        admin_users,
+        roles,
+        role_changes,
+        costs,
+        admin_costs,
+    ],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=_on_start,

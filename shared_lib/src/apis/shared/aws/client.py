@@ -32,11 +32,13 @@ CALL_DEADLINE_SECONDS = 8.5
 
 
 class ServiceClient[C]:
-    """The client of one AWS service; `C` is its typed interface."""
+    """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
+    that of the deployment."""
 
-    def __init__(self, service: str, *, speaks_json: bool = True) -> None:
+    def __init__(self, service: str, *, speaks_json: bool = True, region: Callable[[], str] | None = None) -> None:
         self._service = service
         self._speaks_json = speaks_json
+        self._region = region or _region
         self._lock = threading.Lock()
         self._client: C | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -82,7 +84,7 @@ class ServiceClient[C]:
 
         from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
 
-        session = boto3.session.Session(region_name=settings(AwsSettings).region)
+        session = boto3.session.Session(region_name=self._region())
         client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
         if self._speaks_json:
             client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
@@ -92,6 +94,10 @@ class ServiceClient[C]:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(POOL_SIZE, thread_name_prefix=f"aws-{self._service}")
         return self._threads
+
+
+def _region() -> str:
+    return settings(AwsSettings).region
 
 
 def client_config() -> "Config":

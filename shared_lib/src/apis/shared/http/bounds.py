@@ -31,6 +31,7 @@ FAULT_CHARACTERS = 500
 
 TOOL_IDS = 200
 PARENT_IDS = 100
+SHORT_TEXTS = 1_000
 INLINE_FILES = 20
 UPLOADED_FILES = 5
 
@@ -68,11 +69,29 @@ def _not_empty(text: str) -> str:
     return text
 
 
+def _not_blank[V: (str, list[str])](value: V) -> V:
+    if not value:
+        msg = "must not be empty"
+        raise ValueError(msg)
+    return value
+
+
 def count_at_most(items: int) -> BeforeValidator:
     """A list of at most so many items, refused before any of them is looked at."""
 
     def check(value: Any) -> Any:  # Any: not validated yet
         if isinstance(value, list) and len(value) > items:
+            raise _too_many(items)
+        return value
+
+    return BeforeValidator(check)
+
+
+def members_at_most(items: int) -> BeforeValidator:
+    """A map of at most so many members, refused before any of them is looked at."""
+
+    def check(value: Any) -> Any:  # Any: not validated yet
+        if isinstance(value, dict) and len(value) > items:
             raise _too_many(items)
         return value
 
@@ -116,6 +135,11 @@ def _temperature(value: float) -> float:
 # No `type` statements: those would be schemas of their own in OpenAPI.
 ShortText = Annotated[str, at_most(2_000)]
 """Names, kinds, and every text without a bound of its own."""
+ShortTexts = Annotated[list[ShortText], FailFast(), count_at_most(SHORT_TEXTS)]
+SomeText = Annotated[ShortText, AfterValidator(_not_blank)]
+"""A text that is not empty, where the published schema does not say so."""
+SomeTexts = Annotated[ShortTexts, AfterValidator(_not_blank)]
+"""At least one, where the published schema does not say so."""
 Prose = Annotated[str, at_most(1_000_000)]
 """A message or a system prompt."""
 Title = Annotated[str, at_most(10_000)]
@@ -127,6 +151,8 @@ KeyIds = Annotated[list[Annotated[KeyId, AfterValidator(_not_empty)]], FailFast(
 ParentIds = Annotated[list[KeyId], FailFast(), distinct_at_most(PARENT_IDS)]
 """Ids of things that are each read in order to check the request, each taken once."""
 ToolIds = Annotated[list[Annotated[str, at_most(200)]], FailFast(), distinct_at_most(TOOL_IDS)]
+Switches = Annotated[dict[Annotated[str, at_most(200)], bool], members_at_most(TOOL_IDS)]
+"""Tools by id, on or off."""
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
 IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
 """A code or token that an identity provider has issued."""

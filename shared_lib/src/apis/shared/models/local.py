@@ -1,37 +1,93 @@
 """Managed models in local files: one JSON file per model."""
 
 import asyncio
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from apis.shared.errors import ErrorDetail
-from apis.shared.models.models import ManagedModel, naming, read_model
-from apis.shared.result import Failure, Result, Success, collect, railway
-from apis.shared.storage.json_files import Json, list_folder, read_file
+from apis.shared.errors import ErrorDetail, service_unavailable
+from apis.shared.models.models import (
+    ManagedModel,
+    ModelChange,
+    as_stored,
+    model_id_taken,
+    model_not_found,
+    naming,
+    read_model,
+    that_counts,
+)
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect, railway, require
+from apis.shared.storage.json_files import Json, list_folder, read_file, replace_file
+from apis.shared.storage.locks import exclusively, lock_for
 
 
 class LocalManagedModels:
-    """Without the folder there are none."""
+    """Without the folder there are none. Changes are made under one lock, so that an id of a provider is used once."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    @railway
     async def find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
         """A model is found beside an entry that cannot be read: that one fails only whom it may concern, because it
         names this model or none."""
-        entries = (await asyncio.to_thread(self._entries)).unwrap()
-        for entry in sorted(entries, key=lambda entry: entry.model_id is None):
-            if entry.model_id == model_id:
-                return entry.model.map(_known)
-            if entry.model_id is None and isinstance(entry.model, Failure):
-                return entry.model
-        return Success(None)
+        return await asyncio.to_thread(self._find, model_id)
+
+    async def get(self, record_id: str) -> Result[ManagedModel | None, ErrorDetail]:
+        return await asyncio.to_thread(self._get, record_id)
 
     @railway
     async def list_all(self) -> Result[list[ManagedModel], ErrorDetail]:
         entries = (await asyncio.to_thread(self._entries)).unwrap()
         return collect(entry.model for entry in entries)
+
+    async def add(self, model: ManagedModel) -> Result[None, ErrorDetail]:
+        @railway
+        def added() -> Result[None, ErrorDetail]:
+            if self._find(model.model_id).unwrap() is not None:
+                return Failure(model_id_taken(model.model_id))
+            return replace_file(self._path(model.id), model.model_dump(by_alias=True))
+
+        return await self._alone(added)
+
+    async def change(self, record_id: str, change: ModelChange) -> Result[ManagedModel, ErrorDetail]:
+        @railway
+        def changed() -> Result[ManagedModel, ErrorDetail]:
+            known = require(self._get(record_id).unwrap(), model_not_found(record_id)).unwrap()
+            model_id = change.get("model_id", known.model_id)
+            if model_id != known.model_id and self._find(model_id).unwrap() is not None:
+                return Failure(model_id_taken(model_id))
+            document = {**known.model_dump(by_alias=True), **as_stored(change)}
+            model = read_model(document, key=record_id).unwrap()
+            return replace_file(self._path(record_id), document).map(lambda _: model)
+
+        return await self._alone(changed)
+
+    async def remove(self, record_id: str) -> Result[None, ErrorDetail]:
+        absent = ErrorTable.of(
+            (FileNotFoundError, lambda _: model_not_found(record_id)), (OSError, service_unavailable)
+        )
+        return await self._alone(functools.partial(attempt, self._path(record_id).unlink, errors=absent))
+
+    async def _alone[T](self, work: Callable[[], Result[T, ErrorDetail]]) -> Result[T, ErrorDetail]:
+        return await exclusively(lock_for(self._folder, "managed models"), work)
+
+    def _path(self, record_id: str) -> Path:
+        return self._folder / f"{record_id}.json"
+
+    @railway
+    def _get(self, record_id: str) -> Result[ManagedModel | None, ErrorDetail]:
+        document = read_file(self._path(record_id)).alt(lambda error: naming(record_id, error)).unwrap()
+        return Success(None) if document is None else read_model(document, key=record_id)
+
+    @railway
+    def _find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:
+        entries = self._entries().unwrap()
+        named = [entry.model for entry in entries if entry.model_id == model_id]
+        if named:
+            return collect(named).map(that_counts)
+        nameless = [entry.model for entry in entries if entry.model_id is None]
+        return collect(nameless).map(lambda _: None)
 
     def _entries(self) -> "Result[list[_Entry], ErrorDetail]":
         def read(path: Path) -> _Entry | None:
@@ -58,7 +114,3 @@ class _Entry:
             named if isinstance(named, str) else None,
             document.alt(lambda error: naming(key, error)).bind(lambda body: read_model(body, key=key)),
         )
-
-
-def _known(model: ManagedModel) -> ManagedModel | None:
-    return model

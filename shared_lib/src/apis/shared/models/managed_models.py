@@ -1,5 +1,7 @@
 """Managed models: which models users may choose, and what their tokens cost."""
 
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import datetime
 
 from apis.shared.auth.models import User
@@ -7,7 +9,7 @@ from apis.shared.aws.dynamodb import Table
 from apis.shared.costs.models import PricingSnapshot
 from apis.shared.models.dynamodb import DynamoManagedModels
 from apis.shared.models.local import LocalManagedModels
-from apis.shared.models.models import ManagedModel
+from apis.shared.models.models import ManagedModel, newest_first, that_counts
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.moments import zulu_form
 from apis.shared.rbac.models import UserEffectivePermissions
@@ -30,6 +32,17 @@ def can_access_model(user: User, model: ManagedModel, permissions: UserEffective
     if not model.enabled:
         return False
     return permissions.allows_model(model.model_id) or not set(user.roles).isdisjoint(model.available_to_roles)
+
+
+def accessible_models(
+    user: User, models: Iterable[ManagedModel], permissions: UserEffectivePermissions
+) -> list[ManagedModel]:
+    """What the picker offers, the newest first: of several entries with one `model_id` the one that a turn goes by."""
+    by_model_id: defaultdict[str, list[ManagedModel]] = defaultdict(list)
+    for model in models:
+        by_model_id[model.model_id].append(model)
+    counting = (that_counts(same) for same in by_model_id.values())
+    return newest_first(model for model in counting if model is not None and can_access_model(user, model, permissions))
 
 
 @once

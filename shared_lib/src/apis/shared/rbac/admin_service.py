@@ -79,6 +79,10 @@ class AppRoleAdminService:
         found = await self._repository.get_role(role_id)
         return found.bind(lambda role: require(role, role_not_found(role_id)))
 
+    async def find_roles(self, role_ids: Sequence[str]) -> Result[list[AppRole | None], ErrorDetail]:
+        """In the order of `role_ids`; None for one that there is not."""
+        return await self._repository.get_roles(role_ids)
+
     @railway
     async def create_role(self, data: RoleDraft, admin: User) -> Result[AppRole, ErrorDetail]:
         """Fails with `bad_request` for an unknown parent, and when the id is taken."""

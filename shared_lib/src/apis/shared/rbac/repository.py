@@ -5,14 +5,15 @@ model that it grants directly. Those items copy the name and the state of the ro
 """
 
 import asyncio
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import batched
 
 from apis.shared.aws.dynamodb import (
+    PARTITION_KEY_BYTES,
     PK_ABSENT,
     PK_EXISTS,
+    SORT_KEY_BYTES,
     Condition,
     ConditionCheck,
     Delete,
@@ -23,6 +24,7 @@ from apis.shared.aws.dynamodb import (
     Put,
     Query,
     Table,
+    is_key,
     is_lost_condition,
     parse_as,
     transact,
@@ -36,15 +38,13 @@ _ITEMS = (_JWT_MAPPING, _TOOL_GRANT, _MODEL_GRANT)
 
 MOST_ACTIONS = 100
 """Of one transaction."""
-_LONGEST_PARTITION_KEY, _LONGEST_SORT_KEY = 2048, 1024  # bytes; the service refuses to look for a longer one
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 ROLE_CHANGED = conflict("The role was changed by another request. Please reload it and try again.")
 
 
 def role_not_found(role_id: str) -> ErrorDetail:
     """Names the id, unless it is longer than any id can be."""
-    return not_found(f"Role '{role_id}' not found" if len(role_id) <= _LONGEST_PARTITION_KEY else "Role not found")
+    return not_found(f"Role '{role_id}' not found" if len(role_id) <= PARTITION_KEY_BYTES else "Role not found")
 
 
 class AppRoleRepository:
@@ -60,7 +60,7 @@ class AppRoleRepository:
     async def get_role(self, role_id: str) -> Result[AppRole | None, ErrorDetail]:
         """As the last write left it."""
         key = _keys(role_id, _DEFINITION)
-        if self._table is None or not _fits(key["PK"], _LONGEST_PARTITION_KEY):
+        if self._table is None or not is_key(key["PK"]):
             return Success(None)
         item = (await self._table.get(key, consistent=True)).unwrap()
         return Success(None) if item is None else _parse(role_id, item)
@@ -83,7 +83,7 @@ class AppRoleRepository:
     @railway
     async def get_roles_for_jwt_role(self, jwt_role: str) -> Result[list[str], ErrorDetail]:
         """The ids of the roles that an enabled mapping names, sorted. The index lags behind the definitions."""
-        if not _fits(_JWT_MAPPING + jwt_role, _LONGEST_SORT_KEY):
+        if not is_key(_JWT_MAPPING + jwt_role, SORT_KEY_BYTES):
             return Success([])
         items = (await self._indexed("JwtRoleMappingIndex", "GSI1PK", f"JWT_ROLE#{jwt_role}")).unwrap()
         mappings = collect(parse_as(RoleMapping, item) for item in items).unwrap()
@@ -101,7 +101,7 @@ class AppRoleRepository:
     async def _granting(
         self, sort_key: str, index: str, attribute: str, key: str
     ) -> Result[list[RoleGrant], ErrorDetail]:
-        if not _fits(sort_key, _LONGEST_SORT_KEY):
+        if not is_key(sort_key, SORT_KEY_BYTES):
             return Success([])
         items = (await self._indexed(index, attribute, key)).unwrap()
         grants = collect(parse_as(RoleGrant, item) for item in items).unwrap()
@@ -161,7 +161,7 @@ class AppRoleWriter:
     async def find(self, role_id: str) -> Result[RolePartition, ErrorDetail]:
         """What there is of the role, in one consistent read."""
         key = f"ROLE#{role_id}"
-        if not _fits(key, _LONGEST_PARTITION_KEY):
+        if not is_key(key):
             return Success(RolePartition(role_id))
         found = (await self._table.query_all(Query(HashKey("PK", key), consistent=True))).unwrap()
         by_key = {str(item["SK"]): item for item in found}
@@ -258,8 +258,3 @@ def _items(role: AppRole) -> Iterator[Item]:
     for model_id in role.granted_models:
         keys = _keys(role.role_id, _MODEL_GRANT + model_id)
         yield {**keys, "GSI3PK": f"MODEL#{model_id}", "GSI3SK": keys["PK"], **copied}
-
-
-def _fits(key: str, size: int) -> bool:
-    """Whether a key of at most `size` bytes can be so."""
-    return _HALF_PAIR.search(key) is None and len(key.encode()) <= size

@@ -1,15 +1,17 @@
-"""Which of the requested tools a user may use."""
+"""Which tools a user may use, and which of them are switched on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apis.shared.auth.models import User
-from apis.shared.errors import ErrorDetail
+from apis.shared.errors import ErrorDetail, bad_request
 from apis.shared.rbac.models import WILDCARD, UserEffectivePermissions
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
-from apis.shared.result import Result, Success, railway
-from apis.shared.tools.catalogue import CODE_CATALOGUE, GATEWAY_PREFIX
+from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.tools.catalogue import CODE_CATALOGUE, GATEWAY_PREFIX, code_records
+from apis.shared.tools.models import ToolRecord
+from apis.shared.tools.preferences import ToolPreferenceRepository, get_tool_preferences
 from apis.shared.tools.repository import Catalogue, ToolRepository, get_tool_repository
 from apis.shared.wiring import once
 
@@ -23,10 +25,68 @@ class FilteredTools:
     external: frozenset[str] = frozenset()
 
 
+@dataclass(frozen=True, slots=True)
+class UserTool:
+    """A tool as one user has it. `granted_by` holds `public` and the ids of AppRoles; `user_enabled` is the user's own
+    choice, None where there is none."""
+
+    record: ToolRecord
+    granted_by: Sequence[str]
+    user_enabled: bool | None
+
+    @property
+    def is_enabled(self) -> bool:
+        if self.record.status == "coming_soon":
+            return False
+        return self.record.enabled_by_default if self.user_enabled is None else self.user_enabled
+
+
+@dataclass(frozen=True, slots=True)
+class UserTools:
+    """By category and name."""
+
+    tools: Sequence[UserTool]
+    app_roles: Sequence[str]
+
+
+def not_accessible(tool_ids: Sequence[str]) -> ErrorDetail:
+    return bad_request(f"No access to: {', '.join(tool_ids)}", field="body.preferences")
+
+
 class ToolAccess:
-    def __init__(self, roles: AppRoleService, tools: ToolRepository) -> None:
+    def __init__(self, roles: AppRoleService, tools: ToolRepository, preferences: ToolPreferenceRepository) -> None:
         self._roles = roles
         self._tools = tools
+        self._preferences = preferences
+
+    @railway
+    async def of_user(self, user: User) -> Result[UserTools, ErrorDetail]:
+        """What the user sees; a disabled tool is seen by nobody."""
+        resolved, listed, chosen = await asyncio.gather(
+            self._roles.resolve_user_permissions(user),
+            self._tools.catalogue(),
+            self._preferences.of_user(user.user_id),
+        )
+        permissions, preferences = resolved.unwrap(), chosen.unwrap()
+        granted = _granted(listed.unwrap(), permissions)
+        return Success(
+            UserTools(
+                [
+                    UserTool(record, granted_by, preferences.get(record.tool_id))
+                    for record, granted_by in sorted(granted.values(), key=lambda one: one[0].order)
+                ],
+                permissions.app_roles,
+            )
+        )
+
+    @railway
+    async def prefer(self, user: User, preferences: Mapping[str, bool]) -> Result[None, ErrorDetail]:
+        """Switch tools on or off. Fails with `bad_request`, and changes nothing, when the user does not see one."""
+        resolved, listed = await asyncio.gather(self._roles.resolve_user_permissions(user), self._tools.catalogue())
+        granted = _granted(listed.unwrap(), resolved.unwrap())
+        if refused := sorted(preferences.keys() - granted.keys()):
+            return Failure(not_accessible(refused))
+        return await self._preferences.merge(user.user_id, preferences) if preferences else Success(None)
 
     @railway
     async def filter(self, user: User, requested: Sequence[str]) -> Result[FilteredTools, ErrorDetail]:
@@ -51,6 +111,20 @@ class ToolAccess:
         )
 
 
+def _granted(
+    catalogue: Catalogue, permissions: UserEffectivePermissions
+) -> dict[str, tuple[ToolRecord, Sequence[str]]]:
+    """The tools that the user sees, by id, with what grants them. The code catalogue stands in while nothing is
+    stored."""
+    found: dict[str, tuple[ToolRecord, Sequence[str]]] = {}
+    for record in (catalogue or code_records()).values():
+        by_role = permissions.app_roles if permissions.allows_tool(record.tool_id) else ()
+        granted_by = (*(("public",) if record.is_public else ()), *by_role)
+        if granted_by and record.status != "disabled":
+            found[record.tool_id] = record, granted_by
+    return found
+
+
 def _may_use(tool_id: str, permissions: UserEffectivePermissions, catalogue: Catalogue) -> bool:
     """Public, granted by id, or, with the wildcard, known at all. The code catalogue decides what is public only
     while nothing is stored."""
@@ -69,4 +143,4 @@ def _may_use(tool_id: str, permissions: UserEffectivePermissions, catalogue: Cat
 
 @once
 def get_tool_access() -> ToolAccess:
-    return ToolAccess(get_app_role_service(), get_tool_repository())
+    return ToolAccess(get_app_role_service(), get_tool_repository(), get_tool_preferences())

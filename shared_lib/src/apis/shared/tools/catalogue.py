@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from apis.shared.settings import InstitutionSettings, settings
+from apis.shared.tools.models import ToolCategory, ToolRecord
 
 GATEWAY_PREFIX = "gateway_"
 
@@ -16,7 +17,7 @@ class CatalogueTool:
     name: str
     description: str
     legacy_category: str
-    category: str
+    category: ToolCategory
     icon: str
     is_public: bool = False
     enabled_by_default: bool = False
@@ -95,3 +96,20 @@ CODE_CATALOGUE = MappingProxyType({tool.tool_id: tool for tool in _TOOLS})
 
 def display_name(tool: CatalogueTool) -> str:
     return tool.name.format(institution=settings(InstitutionSettings).institution_name)
+
+
+def code_records() -> dict[str, ToolRecord]:
+    """The tools of the code as they stand in for a catalogue that holds none, by id."""
+    return {tool.tool_id: as_record(tool) for tool in CODE_CATALOGUE.values()}
+
+
+def as_record(tool: CatalogueTool) -> ToolRecord:
+    return ToolRecord(
+        tool_id=tool.tool_id,
+        display_name=display_name(tool),
+        description=tool.description,
+        category=tool.category,
+        icon=tool.icon,
+        is_public=tool.is_public,
+        enabled_by_default=tool.enabled_by_default,
+    )
