@@ -281,7 +281,7 @@ async def test_f_qtm_27_roles_that_cannot_be_read(tables: Platform, admin: User,
 @pytest.mark.parametrize(
     "corrupt",
     [
-        lambda user_id: stored.spent(user_id, "much"),
+        lambda user_id: stored.spent(user_id, "much", cents=0),
         lambda user_id: stored.quota_event(user_id, "2025-01-01T00:00:00Z", kind="party"),
         lambda user_id: stored.quota_override(user_id, until="soon"),
         lambda user_id: stored.quota_assignment("direct_user", user_id, "t", enabled="x"),

@@ -4,6 +4,7 @@ from apis.app_api.auth.routes import router as auth
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
+from apis.app_api.quota.routes import admin_router as quota
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
@@ -61,10 +62,11 @@ app = create_service(
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
+        {"name": "Quota", "description": "Who may spend how much: tiers, whom they are for, and what came of it."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
-    routers=[health, auth, sessions, users, admin_users, roles, role_changes, costs, admin_costs],
+    routers=[health, auth, sessions, users, admin_users, roles, role_changes, quota, costs, admin_costs],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=_on_start,
