@@ -189,6 +189,24 @@ class QuotaEvent(Record):
     metadata: dict[str, Any] | None = None  # Any: free-form
 
 
+NO_WARNING = "none"
+
+
+class QuotaCheckResult(Record):
+    """Whether a user may go on, and what that was decided by. Without a quota, or with an unlimited one, there is no
+    limit and the usage is 0. `warning_level` is `none`, or a percentage such as `80%`."""
+
+    allowed: bool
+    message: str
+    tier: QuotaTier | None = None
+    current_usage: Decimal = Decimal(0)
+    quota_limit: Decimal | None = None
+    percentage_used: Decimal = Decimal(0)
+    remaining: Decimal | None = None
+    warning_level: str = NO_WARNING
+    assignment_id: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class ResolvedQuota:
     """Which tier counts for a user, and why.
