@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -32,6 +33,14 @@ async def tables(around: Surroundings, tmp_path_factory: pytest.TempPathFactory)
 async def files(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
     """The platform with sessions, messages and costs in local files."""
     async with running_platform(around, tmp_path_factory.mktemp("sessions"), in_tables=False) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+async def gated(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Platform]:
+    """The platform with everything in AWS, and with quotas enforced."""
+    enforcing = replace(around, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true"})
+    async with running_platform(enforcing, tmp_path_factory.mktemp("unused"), in_tables=True) as running:
         yield running
 
 

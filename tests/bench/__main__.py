@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment import plumbing
-from tests.bench import costs, machine, report, start_up, store, streams
+from tests.bench import costs, gate, machine, report, start_up, store, streams
 from tests.bench.children import ROOT
 
-PARTS = ("start", "store", "costs", "streams")
+PARTS = ("start", "store", "costs", "gate", "streams")
 
 
 def main() -> None:
@@ -48,6 +48,10 @@ def main() -> None:
         of_everybody = costs.measure(chosen.seconds)
         results["costs"] = asdict(of_everybody)
         show(report.cost_lines(of_everybody))
+    if "gate" in parts and not chosen.as_other:
+        gated = gate.measure()
+        results["gate"] = asdict(gated)
+        show(report.gate_lines(gated))
     if "streams" in parts:
         streamed = streams.measure()
         results["streams"] = asdict(streamed)

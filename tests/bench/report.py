@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench import costs, start_up, store, streams
+from tests.bench import costs, gate, start_up, store, streams
 from tests.bench.costs import CostResults
+from tests.bench.gate import GateResults
 from tests.bench.start_up import StartUp
 from tests.bench.store import Measured, StoreResults
 from tests.bench.streams import StreamResults
@@ -195,6 +196,15 @@ def _compared(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         f"{now['cpu_ms']:.2f}",
         f"{cheaper:.1f}",
         "" if target is None else f"{target} {verdict(faster >= target)}",
+    ]
+
+
+def gate_lines(results: GateResults) -> list[str]:
+    return [
+        "## Quota gate of the Inference API, one turn after the other",
+        f"First delta after {results.open_ms:.1f} ms without the gate, {results.gated_ms:.1f} ms with it"
+        f" ({results.gated_calls:.1f} calls of AWS), target {gate.TARGET_ADDED_MS:.0f} ms more:"
+        f" {verdict(results.added_ms <= gate.TARGET_ADDED_MS)}",
     ]
 
 

@@ -192,10 +192,46 @@ _MODELS = _rollups(
 )
 
 
+_QUOTA: dict[str, Any] = {"tierId": {"S": "bench"}, "createdAt": {"S": _TIME}, "updatedAt": {"S": _TIME}}
+_TIER = _http(
+    {
+        "Item": {
+            **_QUOTA,
+            "PK": {"S": "QUOTA_TIER#bench"},
+            "SK": {"S": "METADATA"},
+            "tierName": {"S": "Bench"},
+            "monthlyCostLimit": {"N": "100"},
+        }
+    }
+)
+_ASSIGNMENT = _rollups(
+    [
+        {
+            **_QUOTA,
+            "PK": {"S": "ASSIGNMENT#1"},
+            "SK": {"S": "METADATA"},
+            "assignmentId": {"S": "1"},
+            "assignmentType": {"S": "direct_user"},
+            "userId": {"S": USER_ID},
+        }
+    ]
+)
+
+
 def answer(operation: bytes, body: bytes) -> bytes:
     if operation == b"Scan":
         return _TOOL_CATALOGUE if b'"TOOL#"' in body else _MODEL_CATALOGUE
-    return _of_costs(operation, body) or _of_sessions(operation, body)
+    return _of_quota(operation, body) or _of_costs(operation, body) or _of_sessions(operation, body)
+
+
+def _of_quota(operation: bytes, body: bytes) -> bytes | None:
+    match operation:
+        case b"GetItem" if b"QUOTA_TIER#" in body:
+            return _TIER
+        case b"Query" if b'"UserAssignmentIndex"' in body:
+            return _ASSIGNMENT
+        case _:
+            return None
 
 
 def _of_costs(operation: bytes, body: bytes) -> bytes | None:

@@ -70,10 +70,6 @@ class Rules(QuotaRepository):
         mine = self._by_priority(lambda one: one.assignment_type == "direct_user", lambda one: one.user_id == user_id)
         return self._read("direct_user", mine)
 
-    async def assignments_of_jwt_role(self, jwt_role: str) -> Result[list[QuotaAssignment], ErrorDetail]:
-        of_role = self._by_priority(lambda one: one.assignment_type == "jwt_role", lambda one: one.jwt_role == jwt_role)
-        return self._read("jwt_role", of_role)
-
     async def assignments_of_type(self, kind: AssignmentType) -> Result[list[QuotaAssignment], ErrorDetail]:
         return self._read(kind, self._by_priority(lambda one: one.assignment_type == kind))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from apis.shared.costs.models import TokenUsage
+from apis.shared.quota.events import QuotaExceededEvent, QuotaWarningEvent
 
 type JsonObject = Mapping[str, object]
 
@@ -60,6 +61,17 @@ class TextBlockStart:
 
     def payload(self) -> JsonObject:
         return {"contentBlockIndex": self.index}
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeBlockStart:
+    """Of a text that is not a model's."""
+
+    event: ClassVar[str] = "content_block_start"
+    index: int
+
+    def payload(self) -> JsonObject:
+        return {"contentBlockIndex": self.index, "type": "text"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,9 +198,12 @@ class ToolResult:
 
 
 type StreamEvent = (
-    Citation
+    QuotaWarningEvent
+    | QuotaExceededEvent
+    | Citation
     | MessageStart
     | TextBlockStart
+    | NoticeBlockStart
     | ToolBlockStart
     | TextDelta
     | ToolInputDelta

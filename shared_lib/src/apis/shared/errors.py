@@ -92,6 +92,7 @@ class ErrorDetail(BaseModel):
     _context: dict[str, str] = PrivateAttr(default_factory=dict)
     _recoverable: bool | None = PrivateAttr(default=None)
     _retry_after: int | None = PrivateAttr(default=None)
+    _is_shown: bool = PrivateAttr(default=True)
 
     def __eq__(self, other: object) -> bool:
         """Equal on the wire; what is carried for the log does not count."""
@@ -119,6 +120,12 @@ class ErrorDetail(BaseModel):
     def retry_after(self) -> int | None:
         return self._retry_after
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether a stream shows a message for it; not where all that there is to say has been shown, and only its
+        saving failed."""
+        return self._is_shown
+
     def caused_by(self, cause: BaseException | None, **context: str) -> "ErrorDetail":
         """A copy that carries `cause` and `context` for the log."""
         copy = self.model_copy()
@@ -130,6 +137,11 @@ class ErrorDetail(BaseModel):
         """A copy that leaves the exception behind: for one whose text quotes content or a secret."""
         copy = self.model_copy()
         copy._cause = None
+        return copy
+
+    def without_message(self) -> "ErrorDetail":
+        copy = self.model_copy()
+        copy._is_shown = False
         return copy
 
     def with_recovery(self, *, recoverable: bool, retry_after: int | None = None) -> "ErrorDetail":

@@ -7,6 +7,7 @@ from agents.config import ModelConfig
 from agents.prompt import AttachedFile
 from agents.tools.selection import ToolSelection
 from apis.shared.costs.models import PricingSnapshot
+from apis.shared.quota.events import QuotaWarningEvent
 from apis.shared.sessions.models import SessionRecord, StoredMessage
 
 
@@ -14,6 +15,7 @@ from apis.shared.sessions.models import SessionRecord, StoredMessage
 class Plan:
     """`pricing` is one snapshot for the cost on the wire and in the stored records; None for an unpriced model.
 
+    `warning` is what the user is told first of a quota that is nearly used up.
     `enabled_tools` are the permitted ids of the request, None when it named none.
     """
 
@@ -26,3 +28,4 @@ class Plan:
     history: Sequence[StoredMessage]
     memory_context: str | None
     session: SessionRecord | None
+    warning: QuotaWarningEvent | None = None

@@ -18,7 +18,7 @@ from agents.turn.live import Lease, LiveTurns
 from agents.turn.memory_context import MemoryContext, get_memory_context
 from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
-from agents.turn.turn import FailedTurn, OpenTurn, Turn
+from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
@@ -27,6 +27,9 @@ from apis.shared.logs import bounded
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
 from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
+from apis.shared.quota.events import build_quota_exceeded_event, build_quota_warning_event
+from apis.shared.quota.models import QuotaCheckResult
+from apis.shared.quota.service import QuotaChecker, get_quota_checker, is_quota_enforcement_enabled
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Failure, Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.leases.service import get_leases
@@ -43,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 class TurnService:
     """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
-    configured."""
+    configured, `quota` None where no quota is enforced."""
 
     def __init__(
         self,
@@ -57,6 +60,7 @@ class TurnService:
         usage: UsageRecorder,
         memory: MemoryContext | None,
         leases: TurnLeases,
+        quota: QuotaChecker | None,
     ) -> None:
         self._sessions = sessions
         self._messages = messages
@@ -67,6 +71,7 @@ class TurnService:
         self._usage = usage
         self._memory = memory
         self._leases = leases
+        self._quota = quota
 
     @railway
     async def open(self, request: TurnRequest) -> Result[OpenTurn, ErrorDetail]:
@@ -96,12 +101,9 @@ class TurnService:
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request, lease)
-        refusal = (
-            _refusal(reads.session)
-            or _refusal(reads.lease)
-            or _refusal(reads.model)
-            or _refusal(_none_empty(reads.files))
-        )
+        refusal = _refusal(reads.session) or _refusal(reads.lease)
+        if refusal is None and _is_admitted(reads.gate):
+            refusal = _refusal(reads.model) or _refusal(_none_empty(reads.files))
         if refusal is None and reads.session == Success(None):
             reserved = await self._sessions.reserve(request.user.user_id, request.session_id)
             refusal = _refusal(reserved)
@@ -123,6 +125,11 @@ class TurnService:
             lease=lease,
             leases=self._leases,
         )
+        checked = reads.checked
+        if checked is not None and self._quota is not None:
+            await self._quota.record(request.user, checked, request.session_id)
+            if not checked.allowed:
+                return Success(BlockedTurn(build_quota_exceeded_event(checked), ending))
         turn = planned.bind(
             lambda plan: conversation.map(
                 lambda ready: Turn(request=request, plan=plan, conversation=ready, ending=ending)
@@ -134,24 +141,41 @@ class TurnService:
         """Everything at once: the slowest read decides how long the user waits. Only what another turn may have
         written while its lease was waited for is read again."""
         user = request.user
-        confirmed, read = await asyncio.gather(
+        confirmed, read, admitted = await asyncio.gather(
             self._leases.confirm(lease),
             asyncio.gather(
                 self._sessions.check_turn(user.user_id, request.session_id),
                 self._permitted_model(request),
                 self._tools.filter(user, request.enabled_tools or ()),
-                self._resolved_files(request),
                 self._history(request),
-                self._recall(request),
             ),
+            self._read_if_admitted(request),
         )
-        reads = _Reads(confirmed, *read)
+        reads = _Reads(confirmed, *read, *admitted)
         if not confirmed.value_or(False):
             return reads
-        session, history = await asyncio.gather(
-            self._sessions.check_turn(user.user_id, request.session_id), self._history(request)
+        session, history, gate = await asyncio.gather(
+            self._sessions.check_turn(user.user_id, request.session_id),
+            self._history(request),
+            self._ask_gate(request),
         )
-        return replace(reads, session=session, history=history)
+        return replace(reads, session=session, history=history, gate=gate if _is_admitted(reads.gate) else reads.gate)
+
+    async def _read_if_admitted(
+        self, request: TurnRequest
+    ) -> "tuple[_Gate, Result[list[AttachedFile], ErrorDetail], str | None]":
+        """The gate, and behind it what is paid for or holds content: a search of the memory, files."""
+        gate = await self._ask_gate(request)
+        if not _is_admitted(gate):
+            return gate, Success([]), None
+        files, memory = await asyncio.gather(self._resolved_files(request), self._recall(request))
+        return gate, files, memory
+
+    @railway
+    async def _ask_gate(self, request: TurnRequest) -> "_Gate":
+        if self._quota is None:
+            return Success(None)
+        return Success((await self._quota.evaluate(request.user)).unwrap())
 
     @railway
     async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:
@@ -187,15 +211,31 @@ class TurnService:
         return await self._memory.recall(request.user.user_id, request.session_id, request.message)
 
 
+type _Gate = Result[QuotaCheckResult | None, ErrorDetail]
+"""None where no quota is enforced."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reads:
     lease: Result[bool, ErrorDetail]
     session: Result[SessionRecord | None, ErrorDetail]
     model: Result[ManagedModel | None, ErrorDetail]
     tools: Result[FilteredTools, ErrorDetail]
-    files: Result[list[AttachedFile], ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
+    gate: _Gate
+    files: Result[list[AttachedFile], ErrorDetail]
     memory_context: str | None
+
+    @property
+    def checked(self) -> QuotaCheckResult | None:
+        """What the gate found, once it counts: the session was found to be the user's own, and free."""
+        known = collect([self.lease.map(lambda _: None), self.session.map(lambda _: None)])
+        return known.bind(lambda _: self.gate).value_or(None)
+
+
+def _is_admitted(gate: _Gate) -> bool:
+    """A gate that could not be asked lets nobody through."""
+    return fold(gate, success=lambda checked: checked is None or checked.allowed, failure=lambda _: False)
 
 
 def _as_open(turn: OpenTurn) -> OpenTurn:
@@ -220,9 +260,10 @@ def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[A
 def _plan(
     request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads, *, owed: Sequence[Message]
 ) -> Result[Plan, ErrorDetail]:
-    _offered(request).unwrap()
     reads.lease.unwrap()
     session = reads.session.unwrap()
+    checked = reads.gate.unwrap()
+    _offered(request).unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
     files = reads.files.unwrap()
@@ -248,15 +289,13 @@ def _plan(
             history=[*reads.history.unwrap(), *(StoredMessage(message, "") for message in owed)],
             memory_context=reads.memory_context,
             session=session,
+            warning=None if checked is None else build_quota_warning_event(checked),
         )
     )
 
 
 def _offered(request: TurnRequest) -> Result[None, ErrorDetail]:
-    """Quota and assistants are not part of this deployment yet: what depends on them fails closed."""
-    chat = settings(ChatSettings)
-    if chat.enable_quota_enforcement:
-        return Failure(service_unavailable(None, reason="quota enforcement is on, but the quota cannot be determined"))
+    """Assistants are not part of this deployment yet: what depends on them fails closed."""
     if request.assistant_id is not None:
         return Failure(service_unavailable(None, reason="assistants are not available in this version"))
     return Success(None)
@@ -299,4 +338,5 @@ def get_turn_service() -> TurnService:
         usage=get_usage_recorder(),
         memory=get_memory_context(),
         leases=TurnLeases(LiveTurns(), get_leases()),
+        quota=get_quota_checker() if is_quota_enforcement_enabled() else None,
     )

@@ -4,7 +4,15 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from agents.events import StreamEvent, TurnSummary
+from agents.events import (
+    ContentBlockStop,
+    MessageStart,
+    MessageStop,
+    NoticeBlockStart,
+    StreamEvent,
+    TextDelta,
+    TurnSummary,
+)
 from agents.files import check_readable
 from agents.prompt import build_prompt
 from agents.run import AgentRun, AgentSpec, build_agent
@@ -16,6 +24,7 @@ from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.lifecycle import shutdown
+from apis.shared.quota.events import QuotaExceededEvent
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.models import ContentBlock
 
@@ -54,6 +63,31 @@ class FailedTurn:
         await self._ending.close(None)
 
 
+class BlockedTurn:
+    """A turn that the quota does not allow. What the user is told is stored as the answer, before the stream ends."""
+
+    def __init__(self, notice: QuotaExceededEvent, ending: Ending) -> None:
+        self._notice = notice
+        self._ending = ending
+
+    async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
+        yield Success(MessageStart())
+        yield Success(NoticeBlockStart(0))
+        yield Success(TextDelta(0, self._notice.message))
+        yield Success(ContentBlockStop(0))
+        yield Success(MessageStop("quota_exceeded"))
+        yield Success(self._notice)
+        match await self._ending.failed(self._notice.message, None):
+            case Failure(error):
+                yield Failure(error.without_message())
+
+    async def record_failure(self, _: ErrorDetail, text: str) -> Result[None, ErrorDetail]:
+        return await self._ending.failed(text, None)
+
+    async def close(self) -> None:
+        await self._ending.close(None)
+
+
 class Turn:
     """A turn that runs."""
 
@@ -64,6 +98,8 @@ class Turn:
         self._account = Account(plan)
 
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
+        if self._account.plan.warning is not None:
+            yield Success(self._account.plan.warning)
         match await self._build():
             case Failure(error):
                 yield Failure(error)

@@ -8,6 +8,7 @@ from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.models.routes import admin_router as managed_models
 from apis.app_api.models.routes import router as models
 from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
+from apis.app_api.quota.routes import admin_router as quota
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
 from apis.app_api.sessions.routes import router as sessions
@@ -69,6 +70,7 @@ app = create_service(
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
+        {"name": "Quota", "description": "Who may spend how much: tiers, whom they are for, and what came of it."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
@@ -86,6 +88,7 @@ app = create_service(
         admin_users,
         roles,
         role_changes,
+        quota,
         costs,
         admin_costs,
     ],

@@ -4,6 +4,7 @@ but made of them."""
 import asyncio
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,10 @@ class LocalCostSummaries:
 
     async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
         return await self.report(user_id, Span.of_month(month))
+
+    async def spent_on(self, user_id: str, day: str) -> Result[Decimal, ErrorDetail]:
+        """`day` is `YYYY-MM-DD`."""
+        return (await self.report(user_id, Span.of_day(day))).map(lambda summary: summary.total_cost)
 
     async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
         return await asyncio.to_thread(self._report, user_id, span)

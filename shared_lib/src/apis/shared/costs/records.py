@@ -4,9 +4,11 @@ import time
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
-from apis.shared.aws.dynamodb import HashKey, Item, Query, RangeKey, Table, parse_as, plain
+from apis.shared.aws.dynamodb import HashKey, Item, Query, RangeKey, Table, is_key, parse_as, plain
+from apis.shared.costs.formula import total_of
 from apis.shared.costs.models import CostRecord, RecordedUsage, UserCostSummary
 from apis.shared.costs.tally import Span, Tally
 from apis.shared.errors import ErrorDetail, internal_error
@@ -66,6 +68,18 @@ class CostRecords:
             for usage in collect(parse_as(RecordedUsage, item) for item in within).unwrap():
                 tally.add(usage)
         return Success(tally.summary())
+
+    @railway
+    async def spent_on(self, user_id: str, day: str) -> Result[Decimal, ErrorDetail]:
+        """`day` is `YYYY-MM-DD`. Reads what has just been written, too."""
+        if not is_key(f"USER#{user_id}"):
+            return Success(Decimal(0))
+        of_day = HashKey("PK", f"USER#{user_id}") & RangeKey("SK").begins_with(f"{INDEX_PREFIX}{day}")
+        total = Decimal(0)
+        async for page in self._table.query_pages(Query(of_day, consistent=True, attributes=("PK", "SK", "cost"))):
+            usages = collect(parse_as(RecordedUsage, item) for item in page.unwrap().items).unwrap()
+            total = total_of((total, *(usage.cost or Decimal(0) for usage in usages)))
+        return Success(total)
 
 
 def _within(user_id: str, span: Span) -> Query:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Protocol
 
 from apis.shared.aws.dynamodb import Table
@@ -29,6 +31,7 @@ from apis.shared.errors import ErrorDetail
 from apis.shared.moments import offset_form
 from apis.shared.result import Result, Success, all_done, railway
 from apis.shared.settings import MemorySettings, StorageSettings, settings
+from apis.shared.ttl_cache import TtlCache
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
@@ -36,6 +39,8 @@ logger = logging.getLogger(__name__)
 DEFAULT_RECORDS_TABLE = "SessionsMetadata"
 DEFAULT_SUMMARY_TABLE = "UserCostSummary"
 DEFAULT_ROLLUP_TABLE = "SystemCostRollup"
+
+RECENT_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,19 +74,71 @@ class AssistantMessageUsage:
         )
 
 
+class CostSummaries(Protocol):
+    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
+        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        ...
+
+
+class CostReports(Protocol):
+    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
+        """The sum of the user's cost records within the span."""
+        ...
+
+    async def spent_on(self, user_id: str, day: str) -> Result[Decimal, ErrorDetail]:
+        """What the user's cost records of one day (`YYYY-MM-DD`) cost."""
+        ...
+
+
+class CostAggregator:
+    """What a user has spent, in US dollars. `period` is a month (`YYYY-MM`) or a day (`YYYY-MM-DD`), in UTC.
+
+    `recent` keeps what it finds for 30 seconds, also that nothing was spent. Turns of this process drop it; those of
+    others count within 30 seconds.
+    """
+
+    def __init__(
+        self, summaries: CostSummaries, reports: CostReports, *, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._summaries = summaries
+        self._reports = reports
+        self._recent: TtlCache[tuple[str, str], Decimal] = TtlCache(RECENT_SECONDS, clock=clock)
+
+    async def recent(self, user_id: str, period: str) -> Result[Decimal, ErrorDetail]:
+        return await self._recent.get_or_read((user_id, period), lambda: self.read(user_id, period))
+
+    async def read(self, user_id: str, period: str) -> Result[Decimal, ErrorDetail]:
+        if len(period) > len("2025-01"):
+            return await self._reports.spent_on(user_id, period)
+        return (await self._summaries.read(user_id, period)).map(lambda summary: summary.total_cost)
+
+    def invalidate(self, user_id: str, moments: Iterable[datetime]) -> None:
+        """Of the days and months that these moments (UTC) belong to."""
+        days = [f"{moment:%Y-%m-%d}" for moment in moments]
+        self._recent.invalidate_keys((user_id, period) for day in days for period in (day, day[:7]))
+
+
 class CostRecordWriter(Protocol):
     async def put(self, record: CostRecord, message_index: int) -> Result[None, ErrorDetail]: ...
 
 
 class UsageRecorder:
-    """Where a deployment has no summaries or rollups they are None and skipped (see `warn_unaccounted`)."""
+    """Where a deployment has no summaries or rollups they are None and skipped (see `warn_unaccounted`).
+
+    What `aggregator` keeps of a user's spending is dropped when more is recorded, whether all of it could be or not.
+    """
 
     def __init__(
-        self, records: CostRecordWriter, summaries: UserCostSummaries | None, rollups: SystemRollups | None
+        self,
+        records: CostRecordWriter,
+        summaries: UserCostSummaries | None,
+        rollups: SystemRollups | None,
+        aggregator: CostAggregator,
     ) -> None:
         self._records = records
         self._summaries = summaries
         self._rollups = rollups
+        self._aggregator = aggregator
 
     async def record(
         self, user_id: str, session_id: str, messages: Sequence[AssistantMessageUsage]
@@ -93,15 +150,16 @@ class UsageRecorder:
         if not messages:
             return Success(None)
         turn_timestamp = offset_form(max(message.timestamp for message in messages))
-        return all_done(
-            await asyncio.gather(
+        try:
+            recorded = await asyncio.gather(
                 *(
                     self._record_one(message.to_record(user_id, session_id), message.message_index, turn_timestamp)
                     for message in messages
                 )
-            ),
-            what="usage of an assistant message",
-        )
+            )
+        finally:
+            self._aggregator.invalidate(user_id, (message.timestamp for message in messages))
+        return all_done(recorded, what="usage of an assistant message")
 
     @railway
     async def _record_one(
@@ -120,18 +178,6 @@ def _at(step: str, result: Result[None, ErrorDetail]) -> Result[None, ErrorDetai
     return result.alt(lambda error: error.caused_by(None, step=step))
 
 
-class CostSummaries(Protocol):
-    async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
-        """`month` is `YYYY-MM`; one without any usage is all zeros."""
-        ...
-
-
-class CostReports(Protocol):
-    async def report(self, user_id: str, span: Span) -> Result[UserCostSummary, ErrorDetail]:
-        """The sum of the user's cost records within the span."""
-        ...
-
-
 @once
 def get_usage_recorder() -> UsageRecorder:
     """The variables decide where usage goes."""
@@ -142,7 +188,13 @@ def get_usage_recorder() -> UsageRecorder:
         CostRecords(Table(sessions)) if sessions else LocalCostRecords(storage.sessions_dir),
         _summaries_in_the_cloud(),
         SystemRollups(Table(rollup)) if rollup else None,
+        get_cost_aggregator(),
     )
+
+
+@once
+def get_cost_aggregator() -> CostAggregator:
+    return CostAggregator(get_cost_summaries(), get_cost_reports())
 
 
 @once

@@ -19,6 +19,7 @@ from apis.shared.aws.dynamodb import (
     added,
     assigned,
     increased,
+    is_key,
     parse_as,
 )
 from apis.shared.costs.counted import Counted
@@ -65,7 +66,9 @@ class UserCostSummaries:
 
     @railway
     async def read(self, user_id: str, month: str) -> Result[UserCostSummary, ErrorDetail]:
-        """`month` is `YYYY-MM`; one without any usage is all zeros."""
+        """`month` is `YYYY-MM`; one without any usage is all zeros, and so is everybody whose id no key can hold."""
+        if not is_key(_key_of(user_id, month)["PK"]):
+            return Success(UserCostSummary())
         # Who has just been told what a turn cost finds it counted.
         item = (await self._table.get(_key_of(user_id, month), consistent=True)).unwrap()
         return Success(UserCostSummary()) if item is None else parse_as(UserCostSummary, item)

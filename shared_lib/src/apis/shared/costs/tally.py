@@ -3,7 +3,7 @@
 from calendar import monthrange
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from typing import Self
 
@@ -31,6 +31,12 @@ class Span:
         first = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
         last = monthrange(first.year, first.month)[1]
         return cls(first, datetime(first.year, first.month, last, 23, 59, 59, 999999, UTC))
+
+    @classmethod
+    def of_day(cls, day: str) -> Self:
+        """`day` is `YYYY-MM-DD`, in UTC."""
+        first = datetime.fromisoformat(f"{day}T00:00:00+00:00")
+        return cls(first, datetime.combine(first, time.max, UTC))
 
     def holds(self, moment: datetime) -> bool:
         return self.start <= moment <= self.end

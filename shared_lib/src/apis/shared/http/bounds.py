@@ -4,6 +4,7 @@ Wire models take their types from here; a bound is a validator, which OpenAPI do
 bounded: what is stored stays readable whatever its size.
 """
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AllowInfNan, BeforeValidator, FailFast
@@ -36,6 +37,8 @@ INLINE_FILES = 20
 UPLOADED_FILES = 5
 
 _SMALLEST, _LARGEST = 1e-100, 1e100
+_DIGITS = 38
+"""Of a number of the store, without zeros at its beginning or end."""
 
 
 def at_most(characters: int) -> AfterValidator:
@@ -117,10 +120,19 @@ def _too_many(items: int) -> ValueError:
     return ValueError(f"at most {items:,} items are allowed")
 
 
-def _storable[N: (int, float)](number: N) -> N:
+def _storable[N: (int, float, Decimal)](number: N) -> N:
     """What tables can hold, with room for sums."""
     if number and not _SMALLEST <= abs(number) <= _LARGEST:
         msg = "the number is too large or too small"
+        raise ValueError(msg)
+    return number
+
+
+def _exactly_storable[N: (int, Decimal)](number: N) -> N:
+    """What tables hold with every digit."""
+    digits = "".join(map(str, Decimal(number).as_tuple().digits)).strip("0")
+    if len(digits) > _DIGITS:
+        msg = f"at most {_DIGITS} digits are allowed"
         raise ValueError(msg)
     return number
 
@@ -159,3 +171,8 @@ IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
 Integer = Annotated[int, AfterValidator(_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
 Temperature = Annotated[Number, AfterValidator(_temperature)]
+Amount = Annotated[
+    Decimal, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable), AfterValidator(_exactly_storable)
+]
+"""An amount of money or a percentage: a number, or a text that holds one."""
+Rank = Annotated[int, AfterValidator(_storable), AfterValidator(_exactly_storable)]

@@ -57,8 +57,9 @@ class EventStream(Response):
     """A response that streams Results as events, one flush per event, and ends with exactly one `done`.
 
     A Failure is the last item. It is delivered as the conversational error sequence: five message events, then
-    `record_failure` runs, then `stream_error` and `done`. When the client hangs up, the items are cancelled and
-    closed, and this response waits for their clean-up. A silent stream is kept alive by `ping` events.
+    `record_failure` runs, then `stream_error` and `done`; of one that is not shown only the last two. When the client
+    hangs up, the items are cancelled and closed, and this response waits for their clean-up. A silent stream is kept
+    alive by `ping` events.
 
     On every way out a failure that was met is recorded, and then `close` runs, once, in a task that no cancellation
     of the request reaches.
@@ -175,13 +176,20 @@ class EventStream(Response):
         if not self._started and self._queue.empty():
             self._failed_early = error.code
         event = conversational(error, self._session_id)
+        if not error.is_shown:
+            self._put_error(event, persisted=False)
+            return
         self._put("message_start", {"role": "assistant"})
         self._put("content_block_start", {"contentBlockIndex": 0, "type": "text"})
         self._put("content_block_delta", {"contentBlockIndex": 0, "type": "text", "text": event.message})
         self._put("content_block_stop", {"contentBlockIndex": 0})
         self._put("message_stop", {"stopReason": "error"})
         recording = self._begin_recording(error)
-        if not (await shutdown.wait_for(recording, grace=RECORDING_GRACE_SECONDS) and recording.result()):
+        is_recorded = await shutdown.wait_for(recording, grace=RECORDING_GRACE_SECONDS) and recording.result()
+        self._put_error(event, persisted=is_recorded)
+
+    def _put_error(self, event: ConversationalErrorEvent, *, persisted: bool) -> None:
+        if not persisted:
             event = event.model_copy(update={"metadata": {**(event.metadata or {}), "persisted": False}})
         self._put("stream_error", event.model_dump(mode="json", exclude_none=True))
 

@@ -1,7 +1,8 @@
 """Spending tiers, whom they are assigned to, what overrides them, and what came of checks. Money is in US dollars."""
 
+import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +20,7 @@ UNLIMITED = Decimal(999_999)
 """A monthly limit from which on nothing is limited."""
 
 _DATE_LENGTH = len("2025-06-30")
+_ZULU = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z")
 
 
 class QuotaTier(Record):
@@ -38,6 +40,29 @@ class QuotaTier(Record):
     @property
     def is_unlimited(self) -> bool:
         return self.monthly_cost_limit >= UNLIMITED
+
+    @property
+    def period(self) -> PeriodType:
+        """Which spending counts: of the day only where there is a limit for it."""
+        return "daily" if self.period_type == "daily" and self.daily_cost_limit is not None else "monthly"
+
+    @property
+    def limit(self) -> Decimal:
+        """Of the period that counts."""
+        if self.period == "daily" and self.daily_cost_limit is not None:
+            return self.daily_cost_limit
+        return self.monthly_cost_limit
+
+    def period_at(self, now: datetime) -> str:
+        """The day or the month that counts, in UTC: `YYYY-MM-DD` or `YYYY-MM`."""
+        return f"{now.astimezone(UTC):%Y-%m-%d}"[: 10 if self.period == "daily" else 7]
+
+    def percentage_of(self, usage: Decimal) -> Decimal:
+        """Of a limit of 0 or less every usage is 100 percent."""
+        return usage / self.limit * 100 if self.limit > 0 else Decimal(100)
+
+    def remaining_after(self, usage: Decimal) -> Decimal:
+        return max(Decimal(0), self.limit - usage)
 
 
 class QuotaAssignment(Record):
@@ -66,6 +91,32 @@ def moment_of(text: str) -> datetime:
 def _readable(text: str) -> str:
     moment_of(text)
     return text
+
+
+def first_moment(text: str) -> str:
+    """A beginning as it is stored: UTC with `Z`; a date is the start of its day. Raises ValueError."""
+    return _normalised(text, time.min)
+
+
+def last_moment(text: str) -> str:
+    """An end as it is stored: UTC with `Z`; a date is all of its day. Raises ValueError."""
+    return _normalised(text, time.max)
+
+
+def _normalised(text: str, of_a_date: time) -> str:
+    if not text.isascii():
+        msg = "the digits are 0 to 9"
+        raise ValueError(msg)
+    moment = moment_of(text)
+    if _ZULU.fullmatch(text) is not None:
+        return text
+    if len(text) == _DATE_LENGTH:
+        moment = datetime.combine(moment.date(), of_a_date, UTC)
+    local, offset = moment.replace(tzinfo=None), moment.utcoffset() or timedelta()
+    if offset > local - datetime.min or -offset > datetime.max - local:
+        msg = "in UTC there is no such time"
+        raise ValueError(msg)
+    return (local - offset).isoformat() + "Z"
 
 
 class QuotaOverride(Record):
@@ -136,6 +187,24 @@ class QuotaEvent(Record):
     percentage_used: Decimal
     timestamp: str
     metadata: dict[str, Any] | None = None  # Any: free-form
+
+
+NO_WARNING = "none"
+
+
+class QuotaCheckResult(Record):
+    """Whether a user may go on, and what that was decided by. Without a quota, or with an unlimited one, there is no
+    limit and the usage is 0. `warning_level` is `none`, or a percentage such as `80%`."""
+
+    allowed: bool
+    message: str
+    tier: QuotaTier | None = None
+    current_usage: Decimal = Decimal(0)
+    quota_limit: Decimal | None = None
+    percentage_used: Decimal = Decimal(0)
+    remaining: Decimal | None = None
+    warning_level: str = NO_WARNING
+    assignment_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class _GroupRules:
     """The rules for no user in particular, as they were at `read_at`; within each kind the highest priority first."""
 
     of_app_roles: Sequence[QuotaAssignment]
+    of_jwt_roles: Sequence[QuotaAssignment]
     of_domains: Sequence[_Rule]
     default: Sequence[QuotaAssignment]
     read_at: datetime
@@ -56,7 +57,9 @@ class QuotaResolver:
     """Keeps what it finds for five minutes, and no longer than an override that begins or ends allows. A rule that
     cannot be read is a Failure, never a weaker rule, and is not kept.
 
-    Rules of the user are read first, at once; only without one of these the rules of groups, at once as well.
+    Rules of the user are read first, at once; only without one of these the rules of groups, at once as well. Those are
+    few and the same for everybody: they are kept whole, so that somebody who is new to this process costs two queries,
+    a tier and the AppRoles.
     """
 
     def __init__(
@@ -116,15 +119,13 @@ class QuotaResolver:
 
     @railway
     async def _resolve_by_groups(self, user: User, until: datetime) -> Result[_Resolution, ErrorDetail]:
-        permissions, read_groups, of_roles = await asyncio.gather(
-            self._roles.resolve_user_permissions(user),
-            self._groups.get_or_read(None, self._read_groups),
-            self._of_jwt_roles(user.roles),
+        permissions, read_groups = await asyncio.gather(
+            self._roles.resolve_user_permissions(user), self._groups.get_or_read(None, self._read_groups)
         )
         app_roles, groups = permissions.unwrap().app_roles, read_groups.unwrap()
         candidates = [
             *((f"app_role:{one.app_role_id}", one) for one in groups.of_app_roles if one.app_role_id in app_roles),
-            *((f"jwt_role:{one.jwt_role}", one) for one in of_roles.unwrap()),
+            *((f"jwt_role:{one.jwt_role}", one) for one in groups.of_jwt_roles if one.jwt_role in user.roles),
             *_of_domain(groups.of_domains, domain_of(user.email)),
             *(("default_tier", one) for one in groups.default),
         ]
@@ -143,21 +144,14 @@ class QuotaResolver:
         return Success(None)
 
     @railway
-    async def _of_jwt_roles(self, jwt_roles: Sequence[str]) -> Result[list[QuotaAssignment], ErrorDetail]:
-        reads = (self._quota.assignments_of_jwt_role(role) for role in dict.fromkeys(jwt_roles))
-        of_each = collect(await asyncio.gather(*reads)).unwrap()
-        together = [assignment for assignments in of_each for assignment in assignments]
-        return Success(sorted(together, key=lambda one: -one.priority))
-
-    @railway
     async def _read_groups(self) -> Result[_GroupRules, ErrorDetail]:
         read_at = self._now()
-        kinds: tuple[AssignmentType, ...] = ("app_role", "email_domain", "default_tier")
-        of_app_roles, of_domains, default = collect(
+        kinds: tuple[AssignmentType, ...] = ("app_role", "jwt_role", "email_domain", "default_tier")
+        of_app_roles, of_jwt_roles, of_domains, default = collect(
             await asyncio.gather(*(self._quota.assignments_of_type(kind) for kind in kinds))
         ).unwrap()
         rules = [rule for assignment in of_domains if (rule := _rule(assignment)) is not None]
-        return Success(_GroupRules(of_app_roles, rules, default, read_at))
+        return Success(_GroupRules(of_app_roles, of_jwt_roles, rules, default, read_at))
 
 
 def _changes(overrides: Iterable[QuotaOverride], *, after: datetime) -> Iterator[datetime]:

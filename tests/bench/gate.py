@@ -1,0 +1,71 @@
+"""What the quota gate costs a turn: the time to its first delta, with the gate and without it.
+
+Sessions and costs are in local files, as in the benchmark of streams; the rules of quota are at a DynamoDB endpoint
+that costs almost nothing.
+"""
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from statistics import median
+
+import httpx
+
+from devstack.aws import service_environment
+from devstack.services import DEVELOPMENT, INFERENCE_API, running_service
+from tests.bench import children
+from tests.bench.stream_load import StreamPlan, Streams
+
+TURNS = 20
+TARGET_ADDED_MS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class GateResults:
+    open_ms: float
+    gated_ms: float
+    gated_calls: float
+    """Calls of AWS per turn of a user whose quota is known."""
+
+    @property
+    def added_ms(self) -> float:
+        return self.gated_ms - self.open_ms
+
+
+def measure() -> GateResults:
+    with (
+        children.server("tests.bench.model") as (_, model_url),
+        children.server("tests.support.fast_aws") as (_, aws_url),
+    ):
+        surroundings = {
+            **DEVELOPMENT,
+            **service_environment(aws_url),
+            "OPENAI_BASE_URL": model_url,
+            "OPENAI_API_KEY": "bench",
+            "LOG_LEVEL": "WARNING",
+        }
+        open_ms, _ = _first_delta(surroundings, aws_url)
+        gated_ms, calls = _first_delta({**surroundings, "ENABLE_QUOTA_ENFORCEMENT": "true"}, aws_url)
+        return GateResults(open_ms, gated_ms, calls)
+
+
+def _first_delta(environment: Mapping[str, str], aws_url: str) -> tuple[float, float]:
+    """The median, and calls per turn; of turns one after the other, each in a session of its own."""
+    with (
+        tempfile.TemporaryDirectory() as data,
+        running_service(INFERENCE_API, {**environment, "SESSIONS_DIR": data}) as service,
+    ):
+        _turn(service.base_url)  # loads what the first turn loads
+        httpx.post(f"{aws_url}/reset", trust_env=False).raise_for_status()
+        firsts = [_turn(service.base_url) for _ in range(TURNS)]
+        counts = httpx.get(f"{aws_url}/counts", trust_env=False).json()
+        return median(firsts), sum(counts.values()) / TURNS
+
+
+def _turn(base_url: str) -> float:
+    plan = StreamPlan(**children.address(base_url), direct=False, streams=1, deltas=1, pause_ms=0)
+    streamed = Streams(**children.run_plan("tests.bench.stream_load", plan))
+    if streamed.failures:
+        msg = "a turn of the benchmark failed"
+        raise RuntimeError(msg)
+    return streamed.first_p50

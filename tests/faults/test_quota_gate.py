@@ -1,0 +1,74 @@
+"""Every AWS call of the gate, and of a turn that it stops, failed in every way, as in `test_matrix`."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.faults.scenario import MESSAGE, Case, Scenario
+from tests.faults.scenarios.chat import a_priced_model, turn
+from tests.faults.test_matrix import AT_ONCE, HANGING_AT_ONCE, QUICK, places_of, problems_of
+from tests.support import stored
+from tests.support.fault_proxy import FaultKind
+from tests.support.platform import Platform
+from tests.support.stored import Thing
+
+GATE_TABLES = (stored.QUOTAS, stored.QUOTA_EVENTS, stored.SUMMARIES)
+
+
+def spent(platform: Platform, case: Case, cost: float) -> Iterator[Thing]:
+    """Of a limit of 10."""
+    yield from a_priced_model(platform, case)
+    yield stored.spent(case.user_id, cost)
+    yield stored.quota_tier(f"tier-{case.marker}", 10)
+    yield stored.quota_assignment("direct_user", case.user_id, f"tier-{case.marker}")
+
+
+async def is_alternating(platform: Platform, case: Case, unstored: bool) -> None:
+    """And the session is free; the next turn is stopped again."""
+    if not unstored:
+        roles = [message["role"] for message in await platform.messages(case.session_id, user=case.user)]
+        assert roles == ["user", "assistant"]
+    answer = await platform.chat(case.session_id, user=case.user, model_id=case.model_id)
+    assert "quota_exceeded" in answer.names
+
+
+def gate(name: str, cost: float, **options: Any) -> Scenario:
+    return turn(name, MESSAGE, arrange=lambda platform, case: spent(platform, case, cost), **options)
+
+
+NOT_NEEDED = {
+    (call, kind): "It is read beside the gate for a turn that then does not run; the ending reads the history again."
+    for call in (
+        f"dynamodb.Query {stored.MODELS}",
+        f"dynamodb.Query {stored.ROLES}",
+        f"dynamodb.GetItem {stored.ROLES}",
+        "bedrock-agentcore.ListEvents",
+    )
+    for kind in FaultKind
+}
+BLOCKED = Scenario(
+    "blocked turn",
+    gate("", 12).act,
+    lambda platform, case: spent(platform, case, 12),
+    verify=is_alternating,
+    repeats=False,
+    harmless=NOT_NEEDED,
+)
+SCENARIOS = [gate("turn with a quota", 1), gate("turn that is warned", 8.5), BLOCKED]
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("kind", [*QUICK, FaultKind.TIMEOUT])
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+async def test_no_failure_stays_unseen(gated: Platform, scenario: Scenario, kind: FaultKind) -> None:
+    of_gate = {gated.variables[name] for name in GATE_TABLES}
+    places = [
+        place for place in await places_of(gated, scenario) if scenario is BLOCKED or place.target.table in of_gate
+    ]
+    assert places
+    together = asyncio.Semaphore(HANGING_AT_ONCE["dynamodb"] if kind is FaultKind.TIMEOUT else AT_ONCE)
+    problems = await problems_of(gated, [(scenario, kind, place) for place in places], defaultdict(lambda: together))
+    assert not problems, "\n" + "\n".join(problems)
