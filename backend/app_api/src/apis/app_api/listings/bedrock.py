@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
 FILTER_REFUSED = bad_request("The provider does not accept this filter.")
 
-bedrock: ServiceClient["BedrockClient"] = ServiceClient(
-    "bedrock", region=lambda: settings(ListingSettings).aws_region
-)
+bedrock: ServiceClient["BedrockClient"] = ServiceClient("bedrock", region=lambda: settings(ListingSettings).aws_region)
 
 
 async def list_foundation_models(filters: Mapping[str, str]) -> Result[list[FoundationModel], ErrorDetail]:
