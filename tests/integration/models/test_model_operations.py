@@ -205,6 +205,7 @@ REFUSED: list[tuple[str, Any]] = [
     ("inputModalities", []),
     ("outputModalities", []),
     ("maxInputTokens", 0),
+    ("maxInputTokens", 10**40 + 1),
     ("maxOutputTokens", -1),
     ("inputPricePerMillionTokens", -0.01),
     ("outputPricePerMillionTokens", "NaN"),

@@ -57,6 +57,7 @@ class Ending:
         self._lease = lease
         self._leases = leases
         self._work: asyncio.Task[Result[None, ErrorDetail]] | None = None
+        self._is_told = False
 
     async def close(self, account: Account | None) -> None:
         """Free the session. A turn that has not ended was left by its client: what was streamed is stored with a stop
@@ -65,6 +66,7 @@ class Ending:
         try:
             if self._work is not None:
                 await asyncio.wait((self._work,), timeout=CLEANUP_SECONDS)
+                self._tell_operator(self._work)
             else:
                 await self._leave(account)
         finally:
@@ -75,6 +77,7 @@ class Ending:
         lost. Fails with `not_found` when the session was deleted meanwhile: then nothing of the turn stays."""
         work = self._begin(self._answered(account), name="end a turn")
         if await shutdown.wait_for(work, grace=GRACE_SECONDS):
+            self._is_told = True
             return work.result()
         return Failure(STOPPING)
 
@@ -84,7 +87,9 @@ class Ending:
         themselves is not stored."""
         if self._work is not None:
             return Success(None)
-        return await asyncio.shield(self._begin(self._failed(text, account), name="end a failed turn"))
+        ended = await asyncio.shield(self._begin(self._failed(text, account), name="end a failed turn"))
+        self._is_told = True
+        return ended
 
     def _begin(
         self, ending: Coroutine[Any, Any, Result[None, ErrorDetail]], *, name: str
@@ -94,17 +99,23 @@ class Ending:
         return self._work
 
     async def _leave(self, account: Account | None) -> None:
-        # Nobody is listening any more: what cannot be stored is told to the operator.
         work = self._begin(self._left(account), name="end an aborted turn")
-        done, _ = await asyncio.wait((work,), timeout=CLEANUP_SECONDS)
-        if not done:
+        await asyncio.wait((work,), timeout=CLEANUP_SECONDS)
+        if not work.done():
             work.cancel()
-            self._log_lost("timeout", {})
             background.spawn(self._free(), name="release the lease of an aborted turn")
+        self._tell_operator(work)
+
+    def _tell_operator(self, work: asyncio.Task[Result[None, ErrorDetail]]) -> None:
+        """What could not be stored, unless the client heard of it: nobody else is listening any more."""
+        if self._is_told:
             return
-        match work.result():
-            case Failure(error):
-                self._log_lost(error.code.value, error.context)
+        if not work.done() or work.cancelled():
+            self._log_lost("timeout", {})
+            return
+        error = error_of(work.result())
+        if error is not None:
+            self._log_lost(error.code.value, error.context)
 
     async def _answered(self, account: Account) -> Result[None, ErrorDetail]:
         saved = await self._unless_deleted(await self._save_session(account))

@@ -68,8 +68,8 @@ def sanitize_model_id(model_id: str) -> str:
 def cents_key(total_cost: Decimal | int | float) -> str:
     """`COST#` and the cents, truncated, in 15 digits: 125.505 -> COST#000000000012550."""
     dollars = exact(total_cost) if isinstance(total_cost, float) else Decimal(total_cost)
-    # A product would be rounded to 28 digits; a stored total may have 38.
-    return f"COST#{int(dollars // _CENT):015d}"
+    # The usual context holds 28 digits; a stored total may have 38, and what a client asks for 100.
+    return f"COST#{int(_EXACTLY.divide_int(dollars, _CENT)):015d}"
 
 
 def model_name(model_id: str) -> str:

@@ -80,9 +80,11 @@ class LocalCostSummaries:
 
 def _bodies(document: Json | None, key: str) -> Result[Mapping[int, Mapping[str, Any]], ErrorDetail]:
     costs = {} if document is None else document
-    if not isinstance(costs, dict) or not all(isinstance(body, dict) for body in costs.values()):
+    if not isinstance(costs, dict) or not all(
+        index.isascii() and index.isdigit() and isinstance(body, dict) for index, body in costs.items()
+    ):
         return Failure(internal_error(None, entity="cost record", key=key))
-    return Success({int(index): body for index, body in costs.items() if index.isdigit()})
+    return Success({int(index): body for index, body in costs.items()})
 
 
 def _is_of(body: Mapping[str, Any], user_id: str) -> bool:

@@ -29,7 +29,7 @@ _NOT_THE_BODY = frozenset(
 
 def read_cost(item: Item) -> Result[tuple[int, Mapping[str, Any]], ErrorDetail]:
     """Message index and body of a stored record; the body is free-form and passes through as it is."""
-    index = item["messageId"]
+    index = item.get("messageId")
     if not isinstance(index, int):
         return Failure(internal_error(None, entity="cost record", key=f"{item.get('PK')} / {item.get('SK')}"))
     return Success((index, {name: plain(value) for name, value in item.items() if name not in _NOT_THE_BODY}))

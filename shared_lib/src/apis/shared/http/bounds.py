@@ -168,11 +168,10 @@ Switches = Annotated[dict[Annotated[str, at_most(200)], bool], members_at_most(T
 PageToken = Annotated[str, bytes_at_most(8 * 1024)]
 IssuedText = Annotated[str, bytes_at_most(BEARER_TOKEN_BYTES)]
 """A code or token that an identity provider has issued."""
-Integer = Annotated[int, AfterValidator(_storable)]
+Integer = Annotated[int, AfterValidator(_storable), AfterValidator(_exactly_storable)]
 Number = Annotated[float, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable)]
 Temperature = Annotated[Number, AfterValidator(_temperature)]
 Amount = Annotated[
     Decimal, AllowInfNan(allow_inf_nan=False), AfterValidator(_storable), AfterValidator(_exactly_storable)
 ]
 """An amount of money or a percentage: a number, or a text that holds one."""
-Rank = Annotated[int, AfterValidator(_storable), AfterValidator(_exactly_storable)]

@@ -43,8 +43,9 @@ class QuotaTier(Record):
 
     @property
     def period(self) -> PeriodType:
-        """Which spending counts: of the day only where there is a limit for it."""
-        return "daily" if self.period_type == "daily" and self.daily_cost_limit is not None else "monthly"
+        """Which spending counts: of the day only where there is a limit for it, and the month is not unlimited."""
+        is_daily = self.period_type == "daily" and self.daily_cost_limit is not None and not self.is_unlimited
+        return "daily" if is_daily else "monthly"
 
     @property
     def limit(self) -> Decimal:
@@ -110,7 +111,7 @@ def _normalised(text: str, of_a_date: time) -> str:
     moment = moment_of(text)
     if _ZULU.fullmatch(text) is not None:
         return text
-    if len(text) == _DATE_LENGTH:
+    if "T" not in text and " " not in text:
         moment = datetime.combine(moment.date(), of_a_date, UTC)
     local, offset = moment.replace(tzinfo=None), moment.utcoffset() or timedelta()
     if offset > local - datetime.min or -offset > datetime.max - local:

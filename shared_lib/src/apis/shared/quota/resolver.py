@@ -155,10 +155,12 @@ class QuotaResolver:
 
 
 def _changes(overrides: Iterable[QuotaOverride], *, after: datetime) -> Iterator[datetime]:
-    """When an override will begin or end."""
+    """When an override will begin or end. One that is found at its last moment is not kept."""
     for override in overrides:
-        if override.enabled:
-            yield from (moment for moment in (override.begins, override.ends) if moment > after)
+        if override.enabled and override.begins > after:
+            yield override.begins
+        if override.enabled and override.ends >= after:
+            yield override.ends
 
 
 def _of_domain(rules: Iterable[_Rule], domain: str) -> Iterator[Candidate]:

@@ -142,14 +142,15 @@ class AppRoleAdminService:
 
     @railway
     async def get_roles_granting_tool(self, tool_id: str) -> Result[list[ToolRole], ErrorDetail]:
-        """By role id. The index knows direct grants only; a role that it still lists, but that is gone, is left out."""
+        """By role id. The index knows direct grants only, and lags behind: a role that is gone, or does not grant the
+        tool any more, is left out."""
         grants = (await self._repository.get_roles_for_tool(tool_id)).unwrap()
         roles = (await self._repository.get_roles([grant.role_id for grant in grants])).unwrap()
         return Success(
             [
                 ToolRole(role.role_id, role.display_name, "direct", None, role.enabled)
                 for role in roles
-                if role is not None
+                if role is not None and tool_id in role.granted_tools
             ]
         )
 
@@ -276,9 +277,17 @@ def _refuse_protected(role_id: str, named: Sequence[str]) -> Result[None, ErrorD
     return Success(None)
 
 
+def is_full(role: AppRole) -> bool:
+    """Whether the role can grant nothing more."""
+    return _count(role) >= _MOST_ITEMS
+
+
 def _refuse_too_many(role: AppRole) -> Result[None, ErrorDetail]:
-    items = len(role.jwt_role_mappings) + len(role.granted_tools) + len(role.granted_models)
-    return Failure(TOO_MANY_ITEMS) if items > _MOST_ITEMS else Success(None)
+    return Failure(TOO_MANY_ITEMS) if _count(role) > _MOST_ITEMS else Success(None)
+
+
+def _count(role: AppRole) -> int:
+    return len(role.jwt_role_mappings) + len(role.granted_tools) + len(role.granted_models)
 
 
 def _audit(event: str, role_id: str, admin: User, **more: object) -> None:

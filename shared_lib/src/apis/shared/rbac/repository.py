@@ -74,10 +74,11 @@ class AppRoleRepository:
 
     @railway
     async def list_roles(self) -> Result[list[AppRole], ErrorDetail]:
-        """All, in no order. Reads the whole table, for administrators; fails when one of the roles cannot be read."""
+        """All, in no order, as the last write left them. Reads the whole table, for administrators; fails when one of
+        the roles cannot be read."""
         if self._table is None:
             return Success([])
-        items = (await self._table.scan_all("ROLE#", only=F("SK").equals(_DEFINITION))).unwrap()
+        items = (await self._table.scan_all("ROLE#", only=F("SK").equals(_DEFINITION), consistent=True)).unwrap()
         return collect(_parse(str(item["PK"]).removeprefix("ROLE#"), item) for item in items)
 
     @railway

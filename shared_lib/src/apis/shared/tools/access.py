@@ -131,7 +131,7 @@ def _may_use(tool_id: str, permissions: UserEffectivePermissions, catalogue: Cat
     stored = catalogue.get(tool_id)
     if stored is not None and not stored.is_loadable:
         return False
-    if tool_id in permissions.tools:
+    if tool_id in permissions.tools and tool_id != WILDCARD:
         return True
     if stored is not None and stored.is_public:
         return True

@@ -54,7 +54,9 @@ class ToolRepository:
         """`catalogue`, as other processes have left it: for administrators."""
         if self._table is None:
             return Success({})
-        items = (await self._table.scan_all("TOOL#", only=F("SK").equals(_DEFINITION))).unwrap()
+        # Consistent: what is read right after a write of this process is kept for a minute.
+        only = F("SK").equals(_DEFINITION)
+        items = (await self._table.scan_all("TOOL#", only=only, consistent=True)).unwrap()
         records = collect(_parse(item) for item in items).unwrap()
         return Success({record.tool_id: record for record in records})
 
@@ -66,6 +68,13 @@ class ToolRepository:
             return Success(None)
         item = (await self._table.get(key, consistent=True)).unwrap()
         return Success(None) if item is None else _parse(item)
+
+    async def exists(self, tool_id: str) -> Result[bool, ErrorDetail]:
+        """Also a tool that cannot be read."""
+        key = _key(tool_id)
+        if self._table is None or not is_key(key["PK"]):
+            return Success(False)
+        return (await self._table.get(key, consistent=True)).map(lambda item: item is not None)
 
     def forget(self) -> None:
         """The catalogue was changed."""

@@ -22,7 +22,7 @@ async def list_foundation_models(filters: Mapping[str, str]) -> Result[list[Foun
     """All of them: the service answers in one piece. `filters` are by the names of the service's parameters."""
     given: dict[str, Any] = dict(filters)  # Any: the service closes the lists of values, and says so itself
     answer = await bedrock.call(lambda client: client.list_foundation_models(**given))
-    return answer.alt(_refused_filter).bind(
+    return answer.alt(lambda error: _refused_filter(error) if filters else error).bind(
         lambda found: collect(
             parse_record(FoundationModel, summary, key="ListFoundationModels")
             for summary in found.get("modelSummaries", ())

@@ -28,7 +28,7 @@ from apis.app_api.quota.service import (
 from apis.shared.auth import AdminUser, require_admin
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import STORE_ERRORS, AdminRouter
-from apis.shared.http.bounds import Rank, ShortText
+from apis.shared.http.bounds import Integer, ShortText
 from apis.shared.quota.models import QuotaEvent
 from apis.shared.quota.repository import (
     assignment_not_found,
@@ -183,7 +183,7 @@ async def list_events(
     user_id: OfUser = None,
     tier_id: OfTier = None,
     event_type: Annotated[ShortText | None, Query(description="Only those of one type.")] = None,
-    limit: Annotated[Rank, AfterValidator(_page), Query(description="At most this many.")] = 50,
+    limit: Annotated[Integer, AfterValidator(_page), Query(description="At most this many.")] = 50,
 ) -> Result[list[QuotaEventResponse], ErrorDetail]:
     """The newest first; none unless a user or a tier is named."""
     return (await _events(user_id, tier_id, event_type or None, limit)).map(

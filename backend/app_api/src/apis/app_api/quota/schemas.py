@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, ConfigDict, Field, JsonValue, PlainSerializer, field_validator
 
 from apis.shared.http import Wire
-from apis.shared.http.bounds import Amount, KeyId, Prose, Rank, ShortText
+from apis.shared.http.bounds import Amount, Integer, KeyId, Prose, ShortText
 from apis.shared.quota.models import (
     ActionOnLimit,
     AssignmentType,
@@ -57,7 +57,7 @@ DecimalText = Annotated[Decimal, PlainSerializer(_plain, return_type=str)]
 PositiveAmount = Annotated[Amount, Field(gt=0)]
 Percentage = Annotated[Amount, Field(ge=0, le=100)]
 TierId = Annotated[KeyId, AfterValidator(_not_empty)]
-Priority = Annotated[Rank, Field(ge=0)]
+Priority = Annotated[Integer, Field(ge=0)]
 FirstMoment = Annotated[ShortText, AfterValidator(first_moment)]
 LastMoment = Annotated[ShortText, AfterValidator(last_moment)]
 

@@ -10,8 +10,10 @@ from apis.shared.errors import ErrorDetail, bad_request
 from apis.shared.moments import zulu_form
 from apis.shared.rbac.admin_service import (
     ROLES_NOT_CONFIGURED,
+    TOO_MANY_ITEMS,
     AppRoleAdminService,
     get_app_role_admin_service,
+    is_full,
     protected_fields,
 )
 from apis.shared.rbac.models import SYSTEM_ADMIN_ROLE, ToolRole
@@ -115,13 +117,15 @@ class ToolsAdmin:
 
     @railway
     async def delete(self, tool_id: str, admin: User) -> Result[None, ErrorDetail]:
-        """With what roles grant of it. Fails as `set_roles`."""
+        """With what roles grant of it; also a tool that cannot be read: nothing else would end that. Fails as
+        `set_roles`."""
         writer = self._writer().unwrap()
-        found, granting = await asyncio.gather(self._stored(tool_id), self._granting(tool_id))
-        found.unwrap()
+        found, held = await asyncio.gather(self._tools.exists(tool_id), self._holding(tool_id))
+        if not found.unwrap():
+            return Failure(tool_not_found(tool_id))
         # The grants first: a deletion that fails half-way can be repeated while there is a tool. What `system_admin`
         # grants is protected, and it grants everything anyway.
-        holding = [role_id for role_id in _ids(granting.unwrap()) if role_id != SYSTEM_ADMIN_ROLE]
+        holding = [role_id for role_id in held.unwrap() if role_id != SYSTEM_ADMIN_ROLE]
         (await self._write_roles(tool_id, added=(), removed=holding, admin=admin)).unwrap()
         (await writer.delete(tool_id)).unwrap()
         _audit("tool_deleted", tool_id, admin)
@@ -142,12 +146,12 @@ class ToolsAdmin:
         were changed, and those that were not.
         """
         roles = self._roles().unwrap()
-        known, checked, granting = await asyncio.gather(
-            self._known(tool_id), self._changeable(roles, role_ids), self._granting(tool_id)
+        known, checked, holding = await asyncio.gather(
+            self._known(tool_id), self._changeable(roles, role_ids, granting=tool_id), self._holding(tool_id)
         )
         known.unwrap()
         checked.unwrap()
-        held = _ids(granting.unwrap())
+        held = holding.unwrap()
         removed = [role_id for role_id in held if role_id not in role_ids]
         if SYSTEM_ADMIN_ROLE in removed:
             return Failure(PROTECTED)
@@ -158,7 +162,7 @@ class ToolsAdmin:
     async def add_roles(self, tool_id: str, role_ids: Sequence[str], admin: User) -> Result[None, ErrorDetail]:
         """These roles grant the tool, too. Fails as `set_roles`."""
         roles = self._roles().unwrap()
-        known, checked = await asyncio.gather(self._known(tool_id), self._changeable(roles, role_ids))
+        known, checked = await asyncio.gather(self._known(tool_id), self._changeable(roles, role_ids, granting=tool_id))
         known.unwrap()
         checked.unwrap()
         return await self._write_roles(tool_id, added=role_ids, removed=(), admin=admin)
@@ -185,14 +189,15 @@ class ToolsAdmin:
             asyncio.gather(*(writer.deprecate(tool_id, _noted({}, admin)) for tool_id in difference.orphaned)),
         )
         done = {
-            "created": [record.tool_id for record, one in zip(new, created, strict=True) if error_of(one) is None],
+            "created": [record.tool_id for record, one in zip(new, created, strict=True) if one == Success(True)],
             "deprecated": [
-                tool_id for tool_id, one in zip(difference.orphaned, deprecated, strict=True) if error_of(one) is None
+                tool_id for tool_id, one in zip(difference.orphaned, deprecated, strict=True) if one == Success(True)
             ],
         }
         written = all_done([*created, *deprecated], what="the tool catalogue")
         written.alt(lambda error: error.model_copy(update={"metadata": {**(error.metadata or {}), **done}})).unwrap()
-        _audit("tools_synced", ",".join(done["created"]), admin)
+        told = {f"{what}_tools": tool_ids for what, tool_ids in done.items()}
+        logger.info("tools synced", extra={"event": "tools_synced", "admin_user_id": admin.user_id, **told})
         return Success(difference)
 
     @railway
@@ -215,15 +220,21 @@ class ToolsAdmin:
         )
 
     @railway
-    async def _changeable(self, roles: AppRoleAdminService, role_ids: Sequence[str]) -> Result[None, ErrorDetail]:
+    async def _changeable(
+        self, roles: AppRoleAdminService, role_ids: Sequence[str], *, granting: str | None = None
+    ) -> Result[None, ErrorDetail]:
+        """`granting`: a tool that each of them is to grant."""
         if SYSTEM_ADMIN_ROLE in role_ids:
             return Failure(PROTECTED)
         found = (await roles.find_roles(role_ids)).unwrap()
         unknown = sorted(role_id for role_id, role in zip(role_ids, found, strict=True) if role is None)
-        return Failure(unknown_roles(unknown)) if unknown else Success(None)
-
-    async def _stored(self, tool_id: str) -> Result[ToolRecord, ErrorDetail]:
-        return (await self._tools.get(tool_id)).bind(lambda record: require(record, tool_not_found(tool_id)))
+        if unknown:
+            return Failure(unknown_roles(unknown))
+        if granting is not None and any(
+            role is not None and granting not in role.granted_tools and is_full(role) for role in found
+        ):
+            return Failure(TOO_MANY_ITEMS)
+        return Success(None)
 
     async def _known(self, tool_id: str) -> Result[ToolRecord, ErrorDetail]:
         """Stored, or in the code."""
@@ -235,6 +246,10 @@ class ToolsAdmin:
 
     async def _granting(self, tool_id: str) -> Result[list[ToolRole], ErrorDetail]:
         return Success([]) if self._maybe_roles is None else await self._maybe_roles.get_roles_granting_tool(tool_id)
+
+    async def _holding(self, tool_id: str) -> Result[list[str], ErrorDetail]:
+        """The roles that grant the tool by their definitions: an index may lag behind these."""
+        return (await self._granted()).map(lambda by_tool: by_tool.get(tool_id, []))
 
     @railway
     async def _granted(self) -> Result[dict[str, list[str]], ErrorDetail]:

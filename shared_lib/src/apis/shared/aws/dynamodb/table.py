@@ -161,13 +161,14 @@ class Table:
                 return Success(total)
 
     async def scan_pages(
-        self, prefix: str, *, only: Condition | None = None
+        self, prefix: str, *, only: Condition | None = None, consistent: bool = False
     ) -> AsyncIterator[Result[Page, ErrorDetail]]:
         """Every page of the items whose PK begins with `prefix` and that meet `only`; a Failure is the last one. A page
         may be empty and not the last. For administration and cached catalogues, never per request."""
         wanted = F("PK").begins_with(prefix)
         parameters: dict[str, Any] = {
             "TableName": self.name,
+            "ConsistentRead": consistent,
             **expressions.filtered(wanted if only is None else wanted & only),
         }
         while True:
@@ -179,9 +180,11 @@ class Table:
                 return
             parameters["ExclusiveStartKey"] = encode_item(start)
 
-    async def scan_all(self, prefix: str, *, only: Condition | None = None) -> Result[list[Item], ErrorDetail]:
+    async def scan_all(
+        self, prefix: str, *, only: Condition | None = None, consistent: bool = False
+    ) -> Result[list[Item], ErrorDetail]:
         """The items of all pages of `scan_pages`."""
-        return _items_of([page async for page in self.scan_pages(prefix, only=only)])
+        return _items_of([page async for page in self.scan_pages(prefix, only=only, consistent=consistent)])
 
     async def _update(
         self,
