@@ -1,6 +1,7 @@
 """The client hangs up, or sends twice."""
 
 import asyncio
+import json
 import signal
 import time
 from contextlib import aclosing
@@ -8,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, answer, tool_call, usage
 from tests.support.platform import USER_ID, Platform, until
 
 STOPPED = "Session stopped by user"
+LOST = "an aborted turn could not be stored completely"
 HANGING = {"steps": [{"text": "abc"}, {"hang": True}]}
 
 
@@ -65,6 +68,30 @@ async def test_what_was_said_until_the_client_hung_up_is_stored(
     stored = await platform.messages(session_id)
     assert [message["role"] for message in stored] == ["user", "assistant"] * 3
     assert [message.get("metadata") is not None for message in stored] == [False, False, False, True, False, True]
+
+
+async def test_what_cannot_be_stored_while_the_client_hangs_up_is_told_to_the_operator(
+    tables: Platform, model: ModelServer, session_id: str
+) -> None:
+    """The answer is complete and its end is being written: nobody else would hear of the failure."""
+    model.script(answer("Hello."))
+    fault = Fault(FaultKind.ACCESS_DENIED, operation="TransactWriteItems", containing=session_id)
+    tables.proxy.delay_seconds = 0.5
+    try:
+        with tables.proxy.injecting(fault):
+            async with tables.chatting(session_id) as events:
+                async for name, _ in events:
+                    if name == "message_stop":
+                        break
+
+            async def told() -> list[dict[str, Any]]:
+                lines = tables.inference_api.process.output().splitlines()
+                return [json.loads(line) for line in lines if LOST in line and session_id in line]
+
+            (record,) = await until(told, seconds=8)
+    finally:
+        tables.proxy.delay_seconds = 0.0
+    assert (record["level"], record["code"]) == ("ERROR", "internal_error")
 
 
 async def test_hanging_up_before_the_first_word(tables: Platform, model: ModelServer, session_id: str) -> None:

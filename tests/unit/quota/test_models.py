@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from apis.shared.quota.models import UNLIMITED, QuotaOverride, QuotaTier
+from apis.shared.quota.models import UNLIMITED, QuotaOverride, QuotaTier, last_moment
 
 
 def override(begins: str = "2025-01-01T00:00:00Z", ends: str = "2025-06-30T12:00:00Z", **more: Any) -> QuotaOverride:
@@ -88,3 +88,15 @@ def test_f_qtm_33_no_limit_as_a_tier(limit: int | None) -> None:
 )
 def test_m_4_where_limits_end(limit: str, is_unlimited: bool) -> None:
     assert QuotaTier(tier_id="t", tier_name="T", monthly_cost_limit=Decimal(limit)).is_unlimited is is_unlimited
+
+
+def test_of_an_unlimited_tier_no_day_is_limited() -> None:
+    tier = QuotaTier(
+        tier_id="t", tier_name="T", monthly_cost_limit=UNLIMITED, daily_cost_limit=Decimal(5), period_type="daily"
+    )
+    assert (tier.period, tier.limit) == ("monthly", UNLIMITED)
+
+
+@pytest.mark.parametrize("day", ["2025-06-30", "20250630", "2025-W27-1", "2025W271"])
+def test_p_6_a_date_is_all_of_its_day_however_it_is_written(day: str) -> None:
+    assert last_moment(day) == "2025-06-30T23:59:59.999999Z"

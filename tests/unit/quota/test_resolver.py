@@ -312,6 +312,15 @@ async def test_t_4_an_override_that_ends_and_one_that_begins() -> None:
     assert await world.matched() is None
 
 
+async def test_t_4_an_override_that_is_found_at_its_last_moment_is_not_kept() -> None:
+    world = World()
+    world.override(-10, 20)
+    world.clock.later(20)
+    assert await world.matched() == ("override_o0", "override")
+    world.clock.later(0.1)
+    assert await world.matched() is None
+
+
 @pytest.mark.parametrize(
     "read", ["overrides", "direct_user", "app_role", "jwt_role", "email_domain", "default_tier", "tier"]
 )

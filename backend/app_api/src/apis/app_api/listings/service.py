@@ -1,7 +1,7 @@
 """What the providers of models offer: live, with the deployment's own credentials.
 
-A provider's text is never shown; those of Gemini and OpenAI, which may quote a key, are not logged either. Each provider
-is a module, which is imported on first use, in a worker thread, because that takes a second.
+A provider's text is never shown; those of Gemini and OpenAI, which may quote a key, are not logged either. Each
+provider is a module, which is imported on first use, in a worker thread, because that takes a second.
 """
 
 import asyncio
