@@ -31,7 +31,7 @@ from apis.shared.tools.catalogue import CODE_CATALOGUE, CatalogueTool
 from apis.shared.tools.repository import tool_not_found
 
 _TAGS: list[str] = ["Tools"]
-router = ResultRouter(tags=_TAGS, errors=GUARDED)
+router = ResultRouter(tags=_TAGS, errors=(*GUARDED, *STORE_ERRORS))
 admin_router = AdminRouter(guard=require_admin, tags=_TAGS, errors=STORE_ERRORS)
 
 # As OpenAPI shows them.
@@ -48,13 +48,13 @@ LegacyCategory = Annotated[
 ]
 
 
-@router.get("/tools/", summary="List the tools that the caller may use", errors=STORE_ERRORS)
+@router.get("/tools/", summary="List the tools that the caller may use")
 async def list_tools(user: CurrentUser) -> Result[UserToolsResponse, ErrorDetail]:
     """Public ones, and those that a role grants. What is `isEnabled` goes into `enabled_tools` of a turn."""
     return (await get_tool_access().of_user(user)).map(UserToolsResponse.of_tools)
 
 
-@router.put("/tools/preferences", summary="Switch tools on or off", errors=(*STORE_ERRORS, NO_ACCESS))
+@router.put("/tools/preferences", summary="Switch tools on or off", errors=(NO_ACCESS,))
 async def update_preferences(user: CurrentUser, body: ToolPreferencesRequest) -> Result[Done, ErrorDetail]:
     """All of them, or none when there is one that the caller may not use."""
     saved = await get_tool_access().prefer(user, body.preferences)
@@ -69,7 +69,7 @@ async def list_catalogue(
     return Success(LegacyToolListResponse.of_tools(_of_category(category)))
 
 
-@router.get("/tools/available", summary="List the tools of the platform that roles grant", errors=STORE_ERRORS)
+@router.get("/tools/available", summary="List the tools of the platform that roles grant")
 async def list_available(
     user: CurrentUser, category: LegacyCategory = None
 ) -> Result[LegacyToolListResponse, ErrorDetail]:
@@ -83,7 +83,7 @@ async def list_available(
     )
 
 
-@router.get("/tools/my-permissions", summary="Tell what the caller's roles grant", errors=STORE_ERRORS)
+@router.get("/tools/my-permissions", summary="Tell what the caller's roles grant")
 async def get_permissions(user: CurrentUser) -> Result[UserToolPermissionsResponse, ErrorDetail]:
     """Public tools need no role, and are not named."""
     resolved = await get_app_role_service().resolve_user_permissions(user)
