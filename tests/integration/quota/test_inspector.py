@@ -121,7 +121,7 @@ async def test_e13_f_qtm_16_f_qtm_27_f_qtm_41_what_cannot_be_read(
 
 async def test_round_trips(quota: QuotaEditor, user_id: str) -> None:
     quota.platform.store(stored.quota_override(user_id))
-    with quota.platform.proxy.recording() as recording:
+    with quota.platform.proxy.recording(containing=user_id) as recording:
         await quota.look(user_id)
     names = {value: name for name, value in quota.platform.variables.items()}
     assert Counter(names[str(call.target.table)] for call in recording.calls) == {
