@@ -51,6 +51,8 @@ STRATEGY = "preferences-1"
 
 _ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
 _TIMEOUT = 30.0
+# Idle connections go before the server closes them: at the moment when it does, a request would be lost.
+_SHORT_LIVED = httpx.Limits(keepalive_expiry=2)
 
 type Event = tuple[str, dict[str, Any]]
 
@@ -161,7 +163,9 @@ class RunningService:
         openapi = httpx.get(f"{service.base_url}/openapi.json", trust_env=False).json()
         self._conformance = Conformance(openapi)
         self.http = self.client()
-        self._steering = httpx.AsyncClient(base_url=service.base_url, trust_env=False, timeout=_TIMEOUT)
+        self._steering = httpx.AsyncClient(
+            base_url=service.base_url, trust_env=False, timeout=_TIMEOUT, limits=_SHORT_LIVED
+        )
         self.log = ServiceLog(service.process.log)
 
     def client(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
@@ -169,6 +173,7 @@ class RunningService:
             base_url=self.process.base_url,
             headers=headers,
             timeout=_TIMEOUT,
+            limits=_SHORT_LIVED,
             trust_env=False,
             verify=False,
             event_hooks={"response": [self._conformance]},

@@ -65,7 +65,8 @@ async def is_whole(platform: Platform, case: Case, _: bool) -> None:
 SWITCH = {"preferences": {"calculator": True}}
 
 CHANGED_BLINDLY = {
-    (f"dynamodb.DeleteItem {stored.TOOLS}", FaultKind.CORRUPT_ITEM): "A tool that cannot be read can be removed.",
+    (f"dynamodb.{operation} {stored.TOOLS}", FaultKind.CORRUPT_ITEM): "A tool that cannot be read can be removed."
+    for operation in ("GetItem", "DeleteItem")
 }
 
 SCENARIOS = [
