@@ -27,7 +27,8 @@ def a_user_with(platform: Platform, *, tools: tuple[str, ...] = (), models: tupl
     platform.store(
         *stored.role(f"role_{uuid4().hex}", jwt_role, enabled=True, **stored.granting(*tools, models=models))
     )
-    return platform.sign_in("123456789", "Staff", jwt_role).headers
+    # Other tests give roles to staff.
+    return platform.sign_in("123456789", "AWS-BoiseStateAI", jwt_role).headers
 
 
 @pytest.mark.parametrize(
