@@ -67,7 +67,7 @@ class SystemRollups:
     @railway
     async def _total(self, kind: str, key: str) -> Result[SystemTotal | None, ErrorDetail]:
         item = (await self._table.get({"PK": f"ROLLUP#{kind}", "SK": key})).unwrap()
-        return Success(None) if item is None else parse_as(SystemTotal, item).map(_known)
+        return Success(None if item is None else parse_as(SystemTotal, item).unwrap())
 
     async def _add_to(self, rollup: _Rollup, counted: Counted) -> Result[None, ErrorDetail]:
         """The user first: only a user who is new in the period counts in its number of users."""
@@ -95,10 +95,6 @@ class SystemRollups:
                 "TTL": int(time.time()) + rollup.seen_days * _DAY_SECONDS,
             }
         )
-
-
-def _known(total: SystemTotal) -> SystemTotal | None:
-    return total
 
 
 def _rollups(counted: Counted) -> list[_Rollup]:

@@ -127,7 +127,7 @@ def configure_logging(level: str) -> None:
     """One JSON object per line on stderr.
 
     `level` is of our own loggers. Of libraries nothing below INFO is written, because what they say for debugging
-    quotes whole requests; the framework of the agents quotes models in its warnings too.
+    quotes whole requests.
     """
     libraries = max(level, "INFO", key=logging.getLevelNamesMapping().__getitem__)
     logging.config.dictConfig(
@@ -147,7 +147,6 @@ def configure_logging(level: str) -> None:
             "loggers": {
                 "apis": {"level": level},
                 "agents": {"level": level},
-                "strands": {"level": "ERROR"},
                 "httpx": {"level": "WARNING"},
                 "botocore": {"level": "WARNING"},
                 # Its lines hold whole addresses, with what clients wrote into them.

@@ -38,15 +38,12 @@ class CostDashboard:
             )
         )
 
+    @railway
     async def _days(self, month: str | None) -> Result[list[DayTotal] | None, ErrorDetail]:
         if month is None:
             return Success(None)
         days = days_of_month(month)
-        return (await self._rollups.days(*days)).map(_known) if days is not None else Success([])
-
-
-def _known(days: list[DayTotal]) -> list[DayTotal] | None:
-    return days
+        return Success([] if days is None else (await self._rollups.days(*days)).unwrap())
 
 
 @once

@@ -244,6 +244,16 @@ class QuotaEventResponse(Wire):
     ] = None
 
 
+MatchedBy = Annotated[
+    str | None,
+    Field(
+        description="`override`, `direct_user`, `app_role:<id>`, `jwt_role:<role>`, `email_domain:<pattern>` or "
+        "`default_tier`."
+    ),
+]
+"""Why a quota counts; None without a quota."""
+
+
 class UserQuotaInfo(Wire):
     """Which quota counts for somebody, why, and how much of it is used."""
 
@@ -253,13 +263,7 @@ class UserQuotaInfo(Wire):
     tier: Annotated[QuotaTierResponse | None, Field(description="Null without a quota.")] = None
     assignment: Annotated[QuotaAssignmentResponse | None, Field(description="Null also for an override.")] = None
     override: Annotated[QuotaOverrideResponse | None, Field(description="The override that counts.")] = None
-    matched_by: Annotated[
-        str | None,
-        Field(
-            description="`override`, `direct_user`, `app_role:<id>`, `jwt_role:<role>`, `email_domain:<pattern>` or "
-            "`default_tier`."
-        ),
-    ] = None
+    matched_by: MatchedBy = None
     current_period: Annotated[str, Field(description="`YYYY-MM`, or `YYYY-MM-DD` where a daily limit counts (UTC).")]
     current_usage: Annotated[float, Field(description="What was spent in it, in US dollars.")]
     quota_limit: Annotated[float | None, Field(description="Null without a quota.")] = None

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from apis.app_api.quota.schemas import MatchedBy
 from apis.shared.http import Wire
 
 _MOMENT = "UTC, ISO 8601."
@@ -76,13 +77,7 @@ class QuotaStatusResponse(Wire):
 
     tier_id: Annotated[str | None, Field(description="Null without a quota.")] = None
     tier_name: Annotated[str | None, Field(description="Null without a quota.")] = None
-    matched_by: Annotated[
-        str | None,
-        Field(
-            description="`override`, `direct_user`, `app_role:<id>`, `jwt_role:<role>`, `email_domain:<pattern>` or "
-            "`default_tier`."
-        ),
-    ] = None
+    matched_by: MatchedBy = None
     monthly_limit: Annotated[float | None, Field(description="Null when it is unlimited.")] = None
     current_usage: Annotated[float, Field(description="Cost of the current month; 0 without a quota.")] = 0.0
     usage_percentage: Annotated[float, Field(description="With one decimal; may exceed 100.")] = 0.0
