@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.config import ModelConfig
+from agents.events import StreamEvent
 from agents.prompt import AttachedFile
 from agents.tools.selection import ToolSelection
-from apis.shared.costs.models import PricingSnapshot
-from apis.shared.quota.events import QuotaWarningEvent
+from apis.shared.costs.models import PricingSnapshot, StoredCitation
 from apis.shared.sessions.models import SessionRecord, StoredMessage
 
 
@@ -15,10 +15,12 @@ from apis.shared.sessions.models import SessionRecord, StoredMessage
 class Plan:
     """`pricing` is one snapshot for the cost on the wire and in the stored records; None for an unpriced model.
 
-    `warning` is what the user is told first of a quota that is nearly used up.
+    `message` is what the model receives and the store keeps: the user's, with what an assistant's documents say.
+    `opening` is streamed first: a warning of the quota, then one event for each of the `citations`.
     `enabled_tools` are the permitted ids of the request, None when it named none.
     """
 
+    message: str
     config: ModelConfig
     pricing: PricingSnapshot | None
     system_prompt: str
@@ -28,4 +30,5 @@ class Plan:
     history: Sequence[StoredMessage]
     memory_context: str | None
     session: SessionRecord | None
-    warning: QuotaWarningEvent | None = None
+    opening: Sequence[StreamEvent] = ()
+    citations: Sequence[StoredCitation] = ()

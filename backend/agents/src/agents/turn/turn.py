@@ -15,13 +15,11 @@ from agents.events import (
 )
 from agents.files import check_readable
 from agents.prompt import build_prompt
-from agents.run import AgentRun, AgentSpec, build_agent
+from agents.run import AgentRun, AgentSpec, MessageSink, build_agent
 from agents.turn.accounting import Account
-from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
 from agents.turn.limits import TURN_LIMIT_SECONDS, within_limits
 from agents.turn.plan import Plan
-from agents.turn.request import TurnRequest
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.lifecycle import shutdown
 from apis.shared.quota.events import QuotaExceededEvent
@@ -44,6 +42,16 @@ class OpenTurn(Protocol):
         """Free the session. A turn that has not ended was left by its client: what was streamed is stored first,
         within five seconds."""
         ...
+
+
+class TurnEnding(Protocol):
+    """How a turn ends: by `answered` or `failed`, whichever is called first, and in any case `close`."""
+
+    async def answered(self, account: Account) -> Result[None, ErrorDetail]: ...
+
+    async def failed(self, text: str, account: Account | None) -> Result[None, ErrorDetail]: ...
+
+    async def close(self, account: Account | None) -> None: ...
 
 
 class FailedTurn:
@@ -89,18 +97,28 @@ class BlockedTurn:
 
 
 class Turn:
-    """A turn that runs."""
+    """A turn that runs. `messages` is where it stores what is said."""
 
-    def __init__(self, *, request: TurnRequest, plan: Plan, conversation: Conversation, ending: Ending) -> None:
-        self._request = request
-        self._conversation = conversation
+    def __init__(
+        self, *, user_id: str, session_id: str, plan: Plan, messages: MessageSink, ending: TurnEnding
+    ) -> None:
+        self._user_id = user_id
+        self._session_id = session_id
+        self._messages = messages
         self._ending = ending
         self._account = Account(plan)
+        self._built: Result[_Built, ErrorDetail] | None = None
+
+    async def prepare(self) -> Result[None, ErrorDetail]:
+        """Build the agent before the stream, for those who tell its failure otherwise. Fails as `build_agent`, and
+        with `validation_error` for a file that the model cannot read."""
+        self._built = await self._build()
+        return self._built.map(lambda _: None)
 
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
-        if self._account.plan.warning is not None:
-            yield Success(self._account.plan.warning)
-        match await self._build():
+        for event in self._account.plan.opening:
+            yield Success(event)
+        match self._built if self._built is not None else await self._build():
             case Failure(error):
                 yield Failure(error)
             case Success((run, prompt)):
@@ -115,20 +133,20 @@ class Turn:
         await self._ending.close(self._account)
 
     @railway
-    async def _build(self) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
+    async def _build(self) -> Result["_Built", ErrorDetail]:
         plan = self._account.plan
         check_readable(plan.files, plan.config.provider).unwrap()
-        prompt = build_prompt(self._request.message, plan.files)
+        prompt = build_prompt(plan.message, plan.files)
         spec = AgentSpec(
-            session_id=self._request.session_id,
-            user_id=self._request.user.user_id,
+            session_id=self._session_id,
+            user_id=self._user_id,
             config=plan.config,
             system_prompt=plan.system_prompt,
             tools=plan.tools,
             history=[stored.message for stored in plan.history],
             memory_context=plan.memory_context,
         )
-        run = (await build_agent(spec, self._conversation)).unwrap()
+        run = (await build_agent(spec, self._messages)).unwrap()
         self._account.progress = run.progress
         return Success((run, prompt))
 
@@ -151,6 +169,9 @@ class Turn:
         match await self._ending.answered(self._account):
             case Failure(error):
                 yield Failure(_saved_incompletely(error))
+
+
+type _Built = tuple[AgentRun, Sequence[ContentBlock]]
 
 
 def _saved_incompletely(error: ErrorDetail) -> ErrorDetail:

@@ -115,6 +115,23 @@ class SessionService:
         else was faster."""
         return await self._repository.reserve(user_id, session_id)
 
+    async def attach_assistant(
+        self, user_id: str, session_id: str, assistant_id: str, *, title: str, known: SessionRecord | None
+    ) -> Result[SessionRecord, ErrorDetail]:
+        """Name the assistant in the preferences of `known`; where that is None, create the session with `title`, which
+        makes it the caller's before its first message. The record as stored. Fails as `complete_turn`."""
+        preferences = {"assistantId": assistant_id}
+
+        async def attempt_once(lookup: SessionLookup) -> Result[SessionRecord, ErrorDetail]:
+            if lookup.is_taken:
+                return Failure(session_not_found(session_id))
+            if lookup.active is not None:
+                return await self._repository.patch(lookup.active, SessionPatch(preferences=preferences))
+            record = _new_record(user_id, session_id, SessionPatch({"title": title}, preferences))
+            return (await self._repository.create(record)).map(lambda _: record)
+
+        return await self._retrying(user_id, session_id, attempt_once, first=SessionLookup(known))
+
     async def complete_turn(
         self, user_id: str, session_id: str, preferences: TurnPreferences, known: SessionRecord | None
     ) -> Result[None, ErrorDetail]:
