@@ -32,6 +32,7 @@ async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
         _assert_alternating(await platform.messages(case.session_id, user=case.user))
     turn = await say(platform, case, "and now?")
     assert turn.failure is None, f"the next turn failed: {turn.failure}"
+    await platform.settled(turn.request_id)
     messages = await platform.messages(case.session_id, user=case.user)
     _assert_alternating(messages)
     assert [message["content"][0]["text"] for message in messages[-2:]] == ["and now?", "Hello world."]

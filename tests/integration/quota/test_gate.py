@@ -14,7 +14,7 @@ import pytest
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
-from tests.support.platform import ROLE, Answer, Platform, User, running_platform
+from tests.support.platform import ROLE, Answer, Platform, User, running_platform, until
 from tests.support.service_log import FAILED, SUPPRESSED
 
 BLOCKED = [
@@ -40,7 +40,10 @@ class Spender:
         return f"quota-{self.user.user_id}"
 
     async def chat(self, session: str = "", **members: Any) -> Answer:
-        return await self.platform.chat(f"{self.session_id}{session}", user=self.user, **members)
+        """Until what is recorded beside the answer is written, too."""
+        answer = await self.platform.chat(f"{self.session_id}{session}", user=self.user, **members)
+        await self.platform.settled(answer.request_id)
+        return answer
 
     def limited(self, limit: Any, **tier: Any) -> None:
         tier_id = self.user.user_id
@@ -325,10 +328,33 @@ async def test_f_qtm_34_f_qtm_35_f_chat_06_events_that_cannot_be_written(spender
         answer = await spender.chat()
     assert injection.hits == 2
     assert answer.names == BLOCKED
-    await spender.platform.settled(answer.request_id)
     assert len(spender.platform.records(answer.request_id, SUPPRESSED)) == 2
     errors = spender.platform.records(answer.request_id, "a quota event could not be recorded")
     assert [record["level"] for record in errors] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("usage", ["8.5", "12"], ids=["warned", "blocked"])
+async def test_nobody_waits_for_the_audit_trail(spender: Spender, usage: str) -> None:
+    spender.limited(10)
+    spender.spent(usage)
+    with spender.platform.proxy.holding("PutItem", containing=spender.platform.variables[stored.QUOTA_EVENTS]):
+        async with asyncio.timeout(3):
+            answer = await spender.platform.chat(spender.session_id, user=spender.user)
+        assert (answer.failure, answer.names[-1]) == (None, "done")
+    await spender.platform.settled(answer.request_id)
+    assert spender.kinds
+
+
+async def test_a_block_is_recorded_for_a_client_that_leaves(spender: Spender) -> None:
+    spender.limited(10)
+    spender.spent("12")
+    async with spender.platform.chatting(spender.session_id, user=spender.user) as events:
+        await anext(aiter(events))
+
+    async def is_recorded() -> bool:
+        return spender.kinds == {"warning": 1, "block": 1}
+
+    await until(is_recorded)
 
 
 async def test_f_qtm_18_earlier_warnings_that_cannot_be_read(spender: Spender) -> None:
@@ -361,6 +387,17 @@ async def test_f_qtm_39_f_chat_18_a_notice_that_cannot_be_kept(spender: Spender)
     assert answer.error["code"] == "service_unavailable"
     assert answer.error["metadata"] == {"session_id": spender.session_id, "persisted": False}
     assert [record["code"] for record in spender.platform.records(answer.request_id, FAILED)] == ["service_unavailable"]
+
+
+async def test_a_lease_that_is_not_given_back_takes_nothing_from_the_notice(spender: Spender) -> None:
+    spender.limited(10)
+    spender.spent("12")
+    fault = Fault(FaultKind.THROTTLED, operation="UpdateItem", containing="releasedAt")
+    with spender.platform.proxy.injecting(fault) as injection:
+        answer = await spender.platform.chat(spender.session_id, user=spender.user)
+    assert injection.hits
+    assert answer.names == BLOCKED
+    assert len(spender.platform.records(answer.request_id, SUPPRESSED)) == 1
 
 
 async def test_somebody_elses_session_is_not_found_and_no_event_tells_of_it(spender: Spender) -> None:

@@ -168,6 +168,24 @@ async def test_the_period_that_counts(more: dict[str, Any], period: str, limit: 
     assert (world.costs.reads, result.quota_limit) == ([period], Decimal(limit))
 
 
+@pytest.mark.parametrize(
+    ("usage", "action", "said"),
+    [
+        ("99", "block", "Within quota"),
+        ("100", "block", "Quota exceeded"),
+        ("100", "warn", "Quota exceeded"),
+    ],
+)
+async def test_what_a_check_says(usage: str, action: str, said: str) -> None:
+    assert (await checked(100, usage, actionOnLimit=action)).message == said
+
+
+async def test_what_is_told_goes_by_the_clock_of_the_check() -> None:
+    world = World(tier(100), now=datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC))
+    world.costs.spent["1", "2025-12"] = Decimal(200)
+    assert build_quota_exceeded_event(await world.check()).reset_info == "Your quota resets in 0 day(s)."
+
+
 async def test_t1_no_entry_of_december_answers_for_january() -> None:
     world = World(tier(100), now=datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC))
     world.costs.spent["1", "2025-12"] = Decimal(200)
@@ -274,7 +292,7 @@ async def test_the_frames() -> None:
         '"quotaLimit": 10.0, "percentageUsed": 85.0, "remaining": 1.5, '
         '"message": "You have used 80% of your quota ($8.50 / $10.00)"}\n\n'
     )
-    unknown = build_quota_exceeded_event(QuotaCheckResult(allowed=False, message=""), NOON)
+    unknown = build_quota_exceeded_event(QuotaCheckResult(allowed=False, message="", checked_at=NOON))
     lines = unknown.to_sse_format().split("\n")
     assert lines[0] == "event: quota_exceeded"
     data = json.loads(lines[1].removeprefix("data: "))

@@ -30,8 +30,8 @@ GRACE_SECONDS = 1.0
 
 
 class Ending:
-    """The ending of one turn: `answered` or `failed`, whichever is called first, and in any case `close`. The account
-    is None for a turn that never got as far as running.
+    """The ending of one turn: `answered`, `told` or `failed`, whichever is called first, and in any case `close`. The
+    account is None for a turn that never got as far as running.
 
     `conversation` is a Failure where no store is configured. `file_names` are told in the user's message if it has
     to be stored here.
@@ -75,21 +75,28 @@ class Ending:
     async def answered(self, account: Account) -> Result[None, ErrorDetail]:
         """Write session record, then usage: it is recorded even when the session record cannot be, it must not be
         lost. Fails with `not_found` when the session was deleted meanwhile: then nothing of the turn stays."""
-        work = self._begin(self._answered(account), name="end a turn")
-        if await shutdown.wait_for(work, grace=GRACE_SECONDS):
-            self._is_told = True
-            return work.result()
-        return Failure(STOPPING)
+        return await self._in_time(self._begin(self._answered(account), name="end a turn"))
+
+    async def told(self, text: str) -> Result[None, ErrorDetail]:
+        """For a turn that does not run: store the user message, and `text` as the assistant's message."""
+        return await self._in_time(self._begin(self._failed(text, None), name="end a turn that did not run"))
 
     async def failed(self, text: str, account: Account | None) -> Result[None, ErrorDetail]:
         """Store the user message unless it is stored already, `text` as the assistant's message, the usage of
-        completed model calls, and a session record. Does nothing after `answered`: a failure of the turn-end writes
-        themselves is not stored."""
+        completed model calls, and a session record. Does nothing after `answered` or `told`: a failure of the turn-end
+        writes themselves is not stored."""
         if self._work is not None:
             return Success(None)
         ended = await asyncio.shield(self._begin(self._failed(text, account), name="end a failed turn"))
         self._is_told = True
         return ended
+
+    async def _in_time(self, work: asyncio.Task[Result[None, ErrorDetail]]) -> Result[None, ErrorDetail]:
+        """What became of it; in a process that stops, `service_unavailable` when its grace period is too short."""
+        if await shutdown.wait_for(work, grace=GRACE_SECONDS):
+            self._is_told = True
+            return work.result()
+        return Failure(STOPPING)
 
     def _begin(
         self, ending: Coroutine[Any, Any, Result[None, ErrorDetail]], *, name: str
@@ -129,8 +136,9 @@ class Ending:
             self._bill(account),
         )
         ensured = await self._unless_deleted(ensured)
-        freed = await self._leases.give_back(self._lease)
-        return all_done((stored, ensured, billed, freed), what="a failed turn")
+        # A lease that is not given back takes nothing from what is stored, which is what the client is told of.
+        await self._free()
+        return all_done((stored, ensured, billed), what="a failed turn")
 
     async def _left(self, account: Account | None) -> Result[None, ErrorDetail]:
         partial = account.partial_text if account is not None else ""
@@ -150,7 +158,7 @@ class Ending:
     async def _free(self) -> None:
         await best_effort(
             self._leases.give_back(self._lease),
-            reason="Nobody waits for the answer any more; the lease is released later, or expires.",
+            reason="What the turn says and stores is complete; the lease is released later, or expires.",
             default=None,
         )
 

@@ -126,10 +126,11 @@ class TurnService:
             leases=self._leases,
         )
         checked = reads.checked
-        if checked is not None and self._quota is not None:
-            await self._quota.record(request.user, checked, request.session_id)
-            if not checked.allowed:
-                return Success(BlockedTurn(build_quota_exceeded_event(checked), ending))
+        if checked is not None and not checked.allowed:
+            notice = build_quota_exceeded_event(checked)
+            return Success(BlockedTurn(notice, ending, lambda: self._record(request, checked)))
+        if checked is not None:
+            self._record(request, checked)
         turn = planned.bind(
             lambda plan: conversation.map(
                 lambda ready: Turn(request=request, plan=plan, conversation=ready, ending=ending)
@@ -157,9 +158,9 @@ class TurnService:
         session, history, gate = await asyncio.gather(
             self._sessions.check_turn(user.user_id, request.session_id),
             self._history(request),
-            self._ask_gate(request),
+            self._ask_gate_again(request, reads.gate),
         )
-        return replace(reads, session=session, history=history, gate=gate if _is_admitted(reads.gate) else reads.gate)
+        return replace(reads, session=session, history=history, gate=gate)
 
     async def _read_if_admitted(
         self, request: TurnRequest
@@ -176,6 +177,15 @@ class TurnService:
         if self._quota is None:
             return Success(None)
         return Success((await self._quota.evaluate(request.user)).unwrap())
+
+    async def _ask_gate_again(self, request: TurnRequest, before: "_Gate") -> "_Gate":
+        """What the other turn spent may have closed it; what was closed stays so."""
+        return await self._ask_gate(request) if _is_admitted(before) else before
+
+    def _record(self, request: TurnRequest, checked: QuotaCheckResult) -> None:
+        """Beside the answer, which does not depend on it."""
+        if self._quota is not None:
+            background.spawn(self._quota.record(request.user, checked, request.session_id), name="record a quota check")
 
     @railway
     async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:

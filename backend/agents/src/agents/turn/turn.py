@@ -1,6 +1,6 @@
 """One chat turn: run the agent, stream its events, and end the turn whatever happens."""
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -72,20 +72,27 @@ class FailedTurn:
 
 
 class BlockedTurn:
-    """A turn that the quota does not allow. What the user is told is stored as the answer, before the stream ends."""
+    """A turn that the quota does not allow. What the user is told is stored as the answer, before the stream ends.
 
-    def __init__(self, notice: QuotaExceededEvent, ending: Ending) -> None:
+    `record` is called once the user has been told, or has left.
+    """
+
+    def __init__(self, notice: QuotaExceededEvent, ending: Ending, record: Callable[[], None]) -> None:
         self._notice = notice
         self._ending = ending
+        self._record = record
 
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
-        yield Success(MessageStart())
-        yield Success(NoticeBlockStart(0))
-        yield Success(TextDelta(0, self._notice.message))
-        yield Success(ContentBlockStop(0))
-        yield Success(MessageStop("quota_exceeded"))
-        yield Success(self._notice)
-        match await self._ending.failed(self._notice.message, None):
+        try:
+            yield Success(MessageStart())
+            yield Success(NoticeBlockStart(0))
+            yield Success(TextDelta(0, self._notice.message))
+            yield Success(ContentBlockStop(0))
+            yield Success(MessageStop("quota_exceeded"))
+            yield Success(self._notice)
+        finally:
+            self._record()
+        match await self._ending.told(self._notice.message):
             case Failure(error):
                 yield Failure(error.without_message())
 

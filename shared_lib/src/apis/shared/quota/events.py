@@ -79,11 +79,10 @@ def build_quota_warning_event(result: QuotaCheckResult) -> QuotaWarningEvent | N
     )
 
 
-def build_quota_exceeded_event(result: QuotaCheckResult, now: datetime | None = None) -> QuotaExceededEvent:
-    """`now` (by default the present) is what the time until the next period is counted from."""
+def build_quota_exceeded_event(result: QuotaCheckResult) -> QuotaExceededEvent:
     period: PeriodType = "monthly" if result.tier is None else result.tier.period
     tier_name = None if result.tier is None else result.tier.tier_name
-    reset = reset_info(period, now or datetime.now(UTC))
+    reset = reset_info(period, result.checked_at)
     limit = result.quota_limit or Decimal(0)
     return QuotaExceededEvent(
         current_usage=float(result.current_usage),
