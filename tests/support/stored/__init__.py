@@ -25,6 +25,8 @@ QUOTA_EVENTS: Final = "DYNAMODB_QUOTA_EVENTS_TABLE"
 MODELS: Final = "DYNAMODB_MANAGED_MODELS_TABLE_NAME"
 FILES: Final = "DYNAMODB_USER_FILES_TABLE_NAME"
 FILES_BUCKET: Final = "S3_USER_FILES_BUCKET_NAME"
+VECTOR_BUCKET: Final = "ASSISTANTS_VECTOR_STORE_BUCKET_NAME"
+VECTOR_INDEX: Final = "ASSISTANTS_VECTOR_STORE_INDEX_NAME"
 STATES: Final = "DYNAMODB_OIDC_STATE_TABLE_NAME"
 MEMORY: Final = "AGENTCORE_MEMORY_ID"
 
@@ -77,7 +79,16 @@ class StoredObject:
     content: bytes
 
 
-type Thing = Row | StoredMessage | StoredObject
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector of the one index."""
+
+    key: str
+    numbers: Sequence[float]
+    metadata: Mapping[str, Any]
+
+
+type Thing = Row | StoredMessage | StoredObject | StoredVector
 
 
 def session(user_id: str, session_id: str, *, at: str = MOMENT, **attributes: Any) -> Row:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3vectors import S3VectorsClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
 POOL_SIZE = 8
@@ -150,5 +151,6 @@ def s3_options(session: "Session") -> Options:
 
 
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False, options=s3_options)
+s3vectors: ServiceClient["S3VectorsClient"] = ServiceClient("s3vectors")
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")

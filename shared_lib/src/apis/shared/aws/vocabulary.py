@@ -39,6 +39,7 @@ _DOWN = frozenset(
         "InternalError",
         "ServiceException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "TransactionInProgressException",
     }
 )
