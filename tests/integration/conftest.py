@@ -14,7 +14,7 @@ from tests.support.platform import Surroundings
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.s3,)
+_CLIENTS = (aws_client.s3, aws_client.s3vectors)
 
 
 class Aws(AwsAccess):

@@ -12,7 +12,7 @@ from botocore.config import Config
 
 from devstack.environment import DUMMY_CREDENTIALS, REGION
 from tests.support import stored
-from tests.support.stored import Item, Row, StoredMessage, StoredObject, Thing
+from tests.support.stored import Item, Row, StoredMessage, StoredObject, StoredVector, Thing
 
 _making = threading.Lock()
 
@@ -49,6 +49,25 @@ class AwsAccess:
                 case StoredObject(bucket, key, content):
                     name = self.variables.get(bucket, bucket)
                     self.boto("s3").put_object(Bucket=name, Key=key, Body=content)
+                case StoredVector(key, numbers, metadata):
+                    vector = {"key": key, "data": {"float32": numbers}, "metadata": metadata}
+                    self.boto("s3vectors").put_vectors(**self.vector_index, vectors=[vector])
+
+    @property
+    def vector_index(self) -> dict[str, str]:
+        bucket, index = self.variables[stored.VECTOR_BUCKET], self.variables[stored.VECTOR_INDEX]
+        return {"vectorBucketName": bucket, "indexName": index}
+
+    def vectors(self, prefix: str = "") -> dict[str, Item]:
+        """The metadata of all vectors whose keys begin so, by key."""
+        pages = self.boto("s3vectors").get_paginator("list_vectors")
+        found = pages.paginate(**self.vector_index, returnMetadata=True)
+        return {
+            vector["key"]: vector["metadata"]
+            for page in found
+            for vector in page["vectors"]
+            if vector["key"].startswith(prefix)
+        }
 
     def put(self, table: str, item: Mapping[str, Any]) -> None:
         self.boto("dynamodb").put_item(TableName=self.variables[table], Item=to_wire(item))

@@ -92,6 +92,8 @@ def throttled(target: Target) -> Answer:
             return _error(target, 503, "SlowDown")
         case "bedrock-agentcore" | "bedrock-agentcore-control":
             return _error(target, 429, "ThrottledException")
+        case "s3vectors":
+            return _error(target, 429, "TooManyRequestsException")
         case _:
             return _error(target, 400 if _speaks_json_rpc(target) else 429, "ThrottlingException")
 
@@ -186,12 +188,25 @@ def _corrupt_models(answer: Json) -> bool:
     return True
 
 
+def _corrupt_vectors(answer: Json) -> bool:
+    del answer["vectors"]
+    return True
+
+
+def _corrupt_embedding(answer: Json) -> bool:
+    answer["embedding"] = answer["embedding"][:3]
+    return True
+
+
 _CORRUPTIONS: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     **{
         ("dynamodb", operation): _corrupt_items
         for operation in ("GetItem", "Query", "Scan", "UpdateItem", "PutItem", "DeleteItem", "BatchGetItem")
     },
     ("bedrock", "ListFoundationModels"): _corrupt_models,
+    ("bedrock-runtime", "InvokeModel"): _corrupt_embedding,
+    ("s3vectors", "QueryVectors"): _corrupt_vectors,
+    ("s3vectors", "ListVectors"): _corrupt_vectors,
     ("bedrock-agentcore", "ListEvents"): _corrupt_events,
     ("bedrock-agentcore", "RetrieveMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore-control", "GetMemory"): _corrupt_memory,

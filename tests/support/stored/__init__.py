@@ -16,11 +16,22 @@ from tests.support.stored.costs import (
     spent,
 )
 from tests.support.stored.files import FILES, FILES_BUCKET, file_quota, uploaded_file
+from tests.support.stored.knowledge import VECTOR_BUCKET, VECTOR_INDEX, vector, vectors
 from tests.support.stored.models import MODELS, keys_of_model, managed_model
 from tests.support.stored.quota import QUOTA_EVENTS, QUOTAS, quota_assignment, quota_event, quota_override, quota_tier
 from tests.support.stored.rbac import ROLES, granting, role, role_mapping, whole_role
 from tests.support.stored.sessions import MEMORY, SESSIONS, conversation, payload, session
-from tests.support.stored.things import LATE_TTL, LEFT_OUT, MOMENT, Item, Row, StoredMessage, StoredObject, Thing
+from tests.support.stored.things import (
+    LATE_TTL,
+    LEFT_OUT,
+    MOMENT,
+    Item,
+    Row,
+    StoredMessage,
+    StoredObject,
+    StoredVector,
+    Thing,
+)
 from tests.support.stored.tools import TOOLS, tool
 from tests.support.stored.users import USERS, person
 
@@ -41,10 +52,13 @@ __all__ = [
     "SUMMARIES",
     "TOOLS",
     "USERS",
+    "VECTOR_BUCKET",
+    "VECTOR_INDEX",
     "Item",
     "Row",
     "StoredMessage",
     "StoredObject",
+    "StoredVector",
     "Thing",
     "conversation",
     "cost_record",
@@ -69,5 +83,7 @@ __all__ = [
     "spent",
     "tool",
     "uploaded_file",
+    "vector",
+    "vectors",
     "whole_role",
 ]

@@ -16,7 +16,7 @@ from devstack import processes
 from devstack.environment import DUMMY_CREDENTIALS, REGION, plumbing, without_aws
 from devstack.ports import LOOPBACK, free_port
 from devstack.processes import Child, or_raise
-from devstack.tables import BUCKETS, TABLES, Bucket, Index, Key, Table
+from devstack.tables import BUCKETS, TABLES, VECTORS, Bucket, Index, Key, Table, Vectors
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         KeySchemaElementTypeDef,
     )
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3vectors import S3VectorsClient
 
 WEB_ORIGINS = ["http://localhost:4200", "http://localhost:8000"]
 EVENT_EXPIRY_DAYS = 90
@@ -80,7 +81,7 @@ def reset(endpoint: str) -> None:
 
 
 def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
-    """Create all tables, buckets and an AgentCore memory on an endpoint that does not have them yet.
+    """Create all tables, buckets, the vector index and an AgentCore memory on an endpoint that lacks them.
 
     The result is the environment that makes both services use them, credentials and region included. Two prefixes
     are two independent sets on one endpoint.
@@ -91,17 +92,21 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
     control: BedrockAgentCoreControlClient = session.client(
         "bedrock-agentcore-control", endpoint_url=endpoint, config=direct
     )
+    s3vectors: S3VectorsClient = session.client("s3vectors", endpoint_url=endpoint, config=direct)
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         memory = pool.submit(_create_memory, control, prefix)
         done = [pool.submit(_create_table, dynamodb, table, f"{prefix}-{table.name}") for table in TABLES]
         done += [pool.submit(_create_bucket, s3, bucket, f"{prefix}-{bucket.name}") for bucket in BUCKETS]
+        done.append(pool.submit(_create_vectors, s3vectors, VECTORS, prefix))
         for future in done:
             future.result()
     return {
         **service_environment(endpoint),
         **{table.variable: f"{prefix}-{table.name}" for table in TABLES},
         **{bucket.variable: f"{prefix}-{bucket.name}" for bucket in BUCKETS},
+        VECTORS.bucket_variable: f"{prefix}-{VECTORS.bucket}",
+        VECTORS.index_variable: f"{prefix}-{VECTORS.index}",
         "AGENTCORE_MEMORY_TYPE": "dynamodb",
         "AGENTCORE_MEMORY_ID": memory.result(),
     }
@@ -189,6 +194,19 @@ def _create_bucket(client: "S3Client", bucket: Bucket, name: str) -> None:
     )
     if bucket.versioned:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+
+
+def _create_vectors(client: "S3VectorsClient", vectors: Vectors, prefix: str) -> None:
+    bucket = f"{prefix}-{vectors.bucket}"
+    client.create_vector_bucket(vectorBucketName=bucket)
+    client.create_index(
+        vectorBucketName=bucket,
+        indexName=f"{prefix}-{vectors.index}",
+        dataType="float32",
+        dimension=vectors.dimension,
+        distanceMetric="cosine",
+        metadataConfiguration={"nonFilterableMetadataKeys": list(vectors.not_filterable)},
+    )
 
 
 def _create_memory(client: "BedrockAgentCoreControlClient", prefix: str) -> str:

@@ -24,11 +24,12 @@ def main() -> None:
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb, moto_memory, moto_speed  # noqa: PLC0415 - lazy, see above
+    from devstack import moto_dynamodb, moto_memory, moto_speed, moto_vectors  # noqa: PLC0415 - lazy, see above
 
     moto_dynamodb.install()
     moto_memory.install()
     moto_speed.install()
+    moto_vectors.install()
     application = DomainDispatcherApplication(create_backend_app)
     moto_speed.serve(ThreadedWSGIServer(LOOPBACK, port, application, MotoRequestHandler))
 
