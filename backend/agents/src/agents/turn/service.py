@@ -8,9 +8,11 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from agents.config import DEFAULT_MODEL_ID, resolve_model_config
+from agents.events import Citation
 from agents.prompt import AttachedFile, decode_files, not_empty
-from agents.system_prompt import build_system_prompt
+from agents.system_prompt import default_prompt
 from agents.tools.selection import ToolSelection, select_tools
+from agents.turn.assistants import Grounding, TurnAssistants, check_attachable, with_instructions
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
 from agents.turn.leases import TurnLeases
@@ -19,6 +21,9 @@ from agents.turn.memory_context import MemoryContext, get_memory_context
 from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
 from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
+from apis.shared.assistants.models import Assistant
+from apis.shared.assistants.knowledge import get_knowledge_base
+from apis.shared.assistants.service import get_assistants
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
@@ -37,7 +42,7 @@ from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
 from apis.shared.sessions.models import Message, SessionRecord, StoredMessage
-from apis.shared.settings import ChatSettings, InstitutionSettings, settings
+from apis.shared.settings import ChatSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.wiring import once
 
@@ -52,6 +57,7 @@ class TurnService:
         self,
         *,
         sessions: SessionService,
+        assistants: TurnAssistants,
         messages: Result[MessageRepository, ErrorDetail],
         models: ManagedModelRepository,
         roles: AppRoleService,
@@ -63,6 +69,7 @@ class TurnService:
         quota: QuotaChecker | None,
     ) -> None:
         self._sessions = sessions
+        self._assistants = assistants
         self._messages = messages
         self._models = models
         self._roles = roles
@@ -101,13 +108,10 @@ class TurnService:
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request, lease)
+        granted = _granted(request, reads)
         refusal = _refusal(reads.session) or _refusal(reads.lease)
         if refusal is None and _is_admitted(reads.gate):
-            refusal = _refusal(reads.model) or _refusal(_none_empty(reads.files))
-        if refusal is None and reads.session == Success(None):
-            reserved = await self._sessions.reserve(request.user.user_id, request.session_id)
-            refusal = _refusal(reserved)
-            reads = replace(reads, session=reserved.map(lambda _: None))
+            refusal = _refusal(granted) or _refusal(reads.model) or _refusal(_none_empty(reads.files))
         if refusal is not None:
             return Failure(refusal)
         conversation = self._messages.map(
@@ -116,6 +120,15 @@ class TurnService:
             )
         )
         planned = _plan(request, inline, reads, owed=conversation.map(lambda known: known.owed).value_or(()))
+        is_running = isinstance(planned, Success) and _is_admitted(reads.gate)
+        claimed, grounded = await asyncio.gather(
+            self._claim(request, reads.session, attaches=isinstance(granted, Success)),
+            self._assistants.ground(request, granted.value_or(None) if is_running else None),
+        )
+        refusal = _refusal(claimed)
+        if refusal is not None:
+            return Failure(refusal)
+        planned = _prepared(request, planned, claimed, grounded)
         ending = Ending(
             request=request,
             file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],
@@ -133,7 +146,13 @@ class TurnService:
             self._record(request, checked)
         turn = planned.bind(
             lambda plan: conversation.map(
-                lambda ready: Turn(request=request, plan=plan, conversation=ready, ending=ending)
+                lambda ready: Turn(
+                    user_id=request.user.user_id,
+                    session_id=request.session_id,
+                    plan=plan,
+                    messages=ready,
+                    ending=ending,
+                )
             )
         )
         return Success(fold(turn, success=_as_open, failure=lambda error: FailedTurn(error, ending)))
@@ -145,22 +164,33 @@ class TurnService:
         confirmed, read, admitted = await asyncio.gather(
             self._leases.confirm(lease),
             asyncio.gather(
-                self._sessions.check_turn(user.user_id, request.session_id),
+                self._assistants.read(request),
                 self._permitted_model(request),
                 self._tools.filter(user, request.enabled_tools or ()),
                 self._history(request),
             ),
             self._read_if_admitted(request),
         )
-        reads = _Reads(confirmed, *read, *admitted)
+        (session, assistant), *others = read
+        reads = _Reads(confirmed, session, assistant, *others, *admitted)
         if not confirmed.value_or(False):
             return reads
-        session, history, gate = await asyncio.gather(
-            self._sessions.check_turn(user.user_id, request.session_id),
+        (session, assistant), history, gate = await asyncio.gather(
+            self._assistants.read(request),
             self._history(request),
             self._ask_gate_again(request, reads.gate),
         )
-        return replace(reads, session=session, history=history, gate=gate)
+        return replace(reads, session=session, assistant=assistant, history=history, gate=gate)
+
+    async def _claim(
+        self, request: TurnRequest, session: Result[SessionRecord | None, ErrorDetail], *, attaches: bool
+    ) -> Result[SessionRecord | None, ErrorDetail]:
+        """Also for a turn that cannot run: what it is told is kept in a session that is the user's, and that stays with
+        its assistant."""
+        known = session.value_or(None)
+        if isinstance(session, Failure):
+            return session
+        return await self._assistants.claim(request, known, attaches=attaches)
 
     async def _read_if_admitted(
         self, request: TurnRequest
@@ -229,6 +259,7 @@ type _Gate = Result[QuotaCheckResult | None, ErrorDetail]
 class _Reads:
     lease: Result[bool, ErrorDetail]
     session: Result[SessionRecord | None, ErrorDetail]
+    assistant: Result[Assistant | None, ErrorDetail]
     model: Result[ManagedModel | None, ErrorDetail]
     tools: Result[FilteredTools, ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
@@ -267,22 +298,52 @@ def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[A
 
 
 @railway
+def _granted(request: TurnRequest, reads: _Reads) -> Result[Assistant | None, ErrorDetail]:
+    """The assistant that may answer in this session, None without one."""
+    check_attachable(request, reads.session.unwrap(), reads.history.unwrap()).unwrap()
+    return reads.assistant
+
+
+@railway
+def _prepared(
+    request: TurnRequest,
+    planned: Result[Plan, ErrorDetail],
+    claimed: Result[SessionRecord | None, ErrorDetail],
+    grounded: Result[Grounding, ErrorDetail],
+) -> Result[Plan, ErrorDetail]:
+    plan = planned.unwrap()
+    session = claimed.unwrap()
+    grounding = grounded.unwrap()
+    cited = [Citation(source, is_typed=request.endpoint.typed_citations) for source in grounding.citations]
+    return Success(
+        replace(
+            plan,
+            session=session,
+            message=grounding.message,
+            citations=grounding.citations,
+            opening=(*plan.opening, *cited),
+        )
+    )
+
+
+@railway
 def _plan(
     request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads, *, owed: Sequence[Message]
 ) -> Result[Plan, ErrorDetail]:
     reads.lease.unwrap()
     session = reads.session.unwrap()
     checked = reads.gate.unwrap()
-    _offered(request).unwrap()
+    assistant = _granted(request, reads).unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
     files = reads.files.unwrap()
     caching = request.caching_enabled
     if caching is None and request.model_id is not None and model is not None:
         caching = model.supports_caching
-    institution = settings(InstitutionSettings)
+    warning = None if checked is None else build_quota_warning_event(checked)
     return Success(
         Plan(
+            message=request.message,
             config=resolve_model_config(
                 model_id=request.model_id,
                 temperature=request.temperature,
@@ -291,24 +352,23 @@ def _plan(
                 max_tokens=request.max_tokens,
             ),
             pricing=pricing_snapshot(model, datetime.now(UTC)) if model is not None else None,
-            system_prompt=request.system_prompt
-            or build_system_prompt(institution.institution_name, institution.assistant_name),
+            system_prompt=_system_prompt(request, assistant),
             tools=_runnable(permitted).unwrap(),
             enabled_tools=None if request.enabled_tools is None else permitted.allowed,
             files=(*inline, *files),
             history=[*reads.history.unwrap(), *(StoredMessage(message, "") for message in owed)],
             memory_context=reads.memory_context,
             session=session,
-            warning=None if checked is None else build_quota_warning_event(checked),
+            opening=() if warning is None else (warning,),
         )
     )
 
 
-def _offered(request: TurnRequest) -> Result[None, ErrorDetail]:
-    """Assistants are not part of this deployment yet: what depends on them fails closed."""
-    if request.assistant_id is not None:
-        return Failure(service_unavailable(None, reason="assistants are not available in this version"))
-    return Success(None)
+def _system_prompt(request: TurnRequest, assistant: Assistant | None) -> str:
+    """An assistant's instructions take the place of a prompt in the request."""
+    if assistant is not None and assistant.instructions:
+        return with_instructions(default_prompt(), assistant.instructions)
+    return request.system_prompt or default_prompt()
 
 
 def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
@@ -340,6 +400,7 @@ def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
 def get_turn_service() -> TurnService:
     return TurnService(
         sessions=get_session_service(),
+        assistants=TurnAssistants(get_assistants(), get_knowledge_base(), get_session_service()),
         messages=get_messages(),
         models=get_managed_models(),
         roles=get_app_role_service(),
