@@ -207,9 +207,13 @@ class StorageSettings(Settings):
     dynamodb_user_files_table_name: str = "user-files"
     s3_user_files_bucket_name: str = "user-files"
     file_upload_max_files_per_message: Annotated[int, Field(ge=0)] = 5
+    # Unset: assistants are kept in local files, without shares and documents.
+    assistants_table_name: str | None = None
+    assistants_documents_bucket_name: str | None = None
     # One of the two unset: assistants answer without their documents.
     assistants_vector_store_bucket_name: str | None = None
     assistants_vector_store_index_name: str | None = None
+    assistants_dir: Folder = Field(default_factory=lambda: source_root() / "assistants")
     sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 

@@ -8,15 +8,16 @@ in the queue: a hanging endpoint is answered with `timeout`, whatever the retrie
 import asyncio
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from apis.shared.errors import ErrorDetail, timed_out
 from apis.shared.result import ErrorTable, Failure, Result, attempt
 from apis.shared.settings import AwsSettings, settings
 
 if TYPE_CHECKING:
+    from boto3.session import Session
     from botocore.config import Config
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
@@ -31,10 +32,13 @@ MAX_ATTEMPTS = 2
 # Two attempts that both run into the read timeout, the pause between them, and some time in the queue.
 CALL_DEADLINE_SECONDS = 8.5
 
+type Options = Mapping[str, Any]  # Any: what botocore's Config takes
+
 
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
-    that of the deployment. `errors` makes the table of its failures, by default the AWS rows of the vocabulary."""
+    that of the deployment. `errors` makes the table of its failures, by default the AWS rows of the vocabulary.
+    `options` is what its configuration has beside that of every client."""
 
     def __init__(
         self,
@@ -43,11 +47,13 @@ class ServiceClient[C]:
         speaks_json: bool = True,
         region: Callable[[], str] | None = None,
         errors: Callable[[], ErrorTable] | None = None,
+        options: "Callable[[Session], Options]" = lambda _: {},
     ) -> None:
         self._service = service
         self._speaks_json = speaks_json
         self._region = region or _region
         self._errors = errors
+        self._options = options
         self._lock = threading.Lock()
         self._client: C | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -95,7 +101,8 @@ class ServiceClient[C]:
         from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
 
         session = boto3.session.Session(region_name=self._region())
-        client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
+        config = client_config(**self._options(session))
+        client: C = session.client(self._service, config=config)  # the service's name decides which C it is
         if self._speaks_json:
             client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
         return client
@@ -110,7 +117,7 @@ def _region() -> str:
     return settings(AwsSettings).region
 
 
-def client_config() -> "Config":
+def client_config(**options: Any) -> "Config":  # Any: see Options
     """Timeouts, pool and retries of every client; `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE` win over the defaults."""
     from botocore.config import Config  # noqa: PLC0415 - lazy: botocore stays out of the start
 
@@ -124,10 +131,30 @@ def client_config() -> "Config":
             "mode": chosen.aws_retry_mode or "standard",
             "total_max_attempts": chosen.aws_max_attempts or MAX_ATTEMPTS,
         },
+        **options,
     )
 
 
-s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
+def s3_options(session: "Session") -> Options:
+    """Signed addresses are for browsers: signature version 4, the host of the region (the global one redirects, which a
+    preflight must not meet), and no checksum, which would be that of an empty body. Where the variables or the profile
+    name an endpoint, the bucket is in its path: nothing says that its host has a name for each bucket."""
+    from botocore.configprovider import ConfiguredEndpointProvider  # noqa: PLC0415 - lazy: botocore
+
+    core = session._session  # boto3 has no other way to its configuration
+    configured = ConfiguredEndpointProvider(core.full_config, core.get_scoped_config(), "s3").provide()
+    is_elsewhere = configured is not None and not core.get_config_variable("ignore_configured_endpoint_urls")
+    return {
+        "signature_version": "s3v4",
+        "request_checksum_calculation": "when_required",
+        "s3": {
+            "addressing_style": "path" if is_elsewhere else "virtual",
+            "us_east_1_regional_endpoint": "regional",
+        },
+    }
+
+
+s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False, options=s3_options)
 s3vectors: ServiceClient["S3VectorsClient"] = ServiceClient("s3vectors")
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")

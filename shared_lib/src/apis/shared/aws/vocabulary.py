@@ -29,7 +29,7 @@ THROTTLED = frozenset(
     }
 )
 EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
-CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
+CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed", "PreconditionFailed"})
 CANCELLED = "TransactionCanceledException"
 # The last is a transaction that an earlier attempt of the same call has begun: nobody knows yet how it ends.
 _DOWN = frozenset(

@@ -1,5 +1,6 @@
 """DynamoDB: the one gateway to it, and the language that the stores write their keys, conditions and changes in."""
 
+from apis.shared.aws.dynamodb.batches import delete_many, get_many
 from apis.shared.aws.dynamodb.client import DynamoClient, dynamodb
 from apis.shared.aws.dynamodb.expressions import (
     PK_ABSENT,
@@ -66,9 +67,11 @@ __all__ = [
     "assigned_once",
     "decode",
     "decode_item",
+    "delete_many",
     "dynamodb",
     "encode",
     "encode_item",
+    "get_many",
     "increased",
     "is_key",
     "is_lost_condition",
