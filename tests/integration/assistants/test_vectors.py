@@ -4,9 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from apis.shared.assistants.document_vectors import DocumentVectors, get_document_vectors
 from botocore.exceptions import ClientError, ParamValidationError
 
-from apis.shared.assistants.document_vectors import DocumentVectors, get_document_vectors
 from apis.shared.aws.vectors import Hit, VectorIndex
 from apis.shared.errors import ErrorCode
 from apis.shared.result import Result, error_of

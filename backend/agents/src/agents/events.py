@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from apis.shared.costs.models import StoredCitation, TokenUsage
+from apis.shared.knowledge.models import QUOTED_CHARACTERS, Chunk
 from apis.shared.quota.events import QuotaExceededEvent, QuotaWarningEvent
 
 type JsonObject = Mapping[str, object]
@@ -206,6 +207,17 @@ class ToolResult:
 
     def payload(self) -> JsonObject:
         return {"message": {"role": "user", "content": [{"toolResult": self.result}]}, "tool_result": self.result}
+
+
+def _reported(number: int, chunk: Chunk) -> JsonObject:
+    cut = "..." if len(chunk.text) > QUOTED_CHARACTERS else ""
+    return {
+        "index": number,
+        "text": chunk.text[:QUOTED_CHARACTERS] + cut,
+        "distance": chunk.distance,
+        "key": chunk.key,
+        "source": chunk.source or "unknown",
+    }
 
 
 type StreamEvent = (

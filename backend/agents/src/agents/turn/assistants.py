@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.turn.request import TurnRequest
-from apis.shared.assistants.knowledge import KnowledgeBase, augmented, citations
 from apis.shared.assistants.models import Assistant
 from apis.shared.assistants.service import AssistantService
 from apis.shared.costs.models import StoredCitation
 from apis.shared.errors import ErrorDetail, bad_request
+from apis.shared.knowledge.augmentation import augmented
+from apis.shared.knowledge.service import KnowledgeBase
 from apis.shared.lifecycle import background
-from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.result import Failure, Result, Success, fold, railway
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import SessionRecord, StoredMessage
 
@@ -38,11 +39,12 @@ class TurnAssistants:
     ) -> tuple[Result[SessionRecord | None, ErrorDetail], Result[Assistant | None, ErrorDetail]]:
         """The session, and the assistant that answers in it: that of the request, or where the endpoint goes on with it
         the session's own. Fail with `not_found` and `forbidden`."""
-        session = self._sessions.check_turn(request.user.user_id, request.session_id)
+        check = self._sessions.check_turn(request.user.user_id, request.session_id)
         if request.assistant_id or not request.endpoint.continues_assistant:
-            return await asyncio.gather(session, self._find(request, request.assistant_id))
-        known = await session
-        return known, await self._find(request, known.map(_bound).value_or(None))
+            session, assistant = await asyncio.gather(check, self._find(request, request.assistant_id))
+            return session, assistant
+        session = await check
+        return session, await self._find(request, fold(session, success=_bound, failure=lambda _: None))
 
     async def claim(
         self, request: TurnRequest, session: SessionRecord | None, *, attaches: bool
@@ -59,8 +61,11 @@ class TurnAssistants:
         return Success(session)
 
     @railway
-    async def ground(self, request: TurnRequest, assistant: Assistant | None) -> Result[Grounding, ErrorDetail]:
+    async def ground(
+        self, request: TurnRequest, granted: Result[Assistant | None, ErrorDetail]
+    ) -> Result[Grounding, ErrorDetail]:
         """Search the assistant's documents for what the message asks. Fails as `KnowledgeBase.search`."""
+        assistant = granted.unwrap()
         if assistant is None:
             return Success(Grounding(request.message))
         if assistant.owner_id != request.user.user_id:
@@ -68,7 +73,8 @@ class TurnAssistants:
                 self._assistants.mark_opened(request.user, assistant.assistant_id), name="mark a share as opened"
             )
         chunks = (await self._knowledge.search(assistant.assistant_id, request.message)).unwrap()
-        return Success(Grounding(augmented(request.message, chunks), citations(assistant.assistant_id, chunks)))
+        citations = [chunk.citation(assistant.assistant_id) for chunk in chunks]
+        return Success(Grounding(augmented(request.message, chunks), citations))
 
     async def _find(self, request: TurnRequest, assistant_id: str | None) -> Result[Assistant | None, ErrorDetail]:
         if not assistant_id:

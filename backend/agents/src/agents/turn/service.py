@@ -22,11 +22,11 @@ from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
 from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
 from apis.shared.assistants.models import Assistant
-from apis.shared.assistants.knowledge import get_knowledge_base
 from apis.shared.assistants.service import get_assistants
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
+from apis.shared.knowledge.service import get_knowledge_base
 from apis.shared.lifecycle import background
 from apis.shared.logs import bounded
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
@@ -123,12 +123,13 @@ class TurnService:
         is_running = isinstance(planned, Success) and _is_admitted(reads.gate)
         claimed, grounded = await asyncio.gather(
             self._claim(request, reads.session, attaches=isinstance(granted, Success)),
-            self._assistants.ground(request, granted.value_or(None) if is_running else None),
+            self._assistants.ground(request, granted if is_running else Success(None)),
         )
         refusal = _refusal(claimed)
         if refusal is not None:
             return Failure(refusal)
         planned = _prepared(request, planned, claimed, grounded)
+        reads = replace(reads, session=claimed)
         ending = Ending(
             request=request,
             file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],

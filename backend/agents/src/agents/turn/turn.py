@@ -106,9 +106,7 @@ class BlockedTurn:
 class Turn:
     """A turn that runs. `messages` is where it stores what is said."""
 
-    def __init__(
-        self, *, user_id: str, session_id: str, plan: Plan, messages: MessageSink, ending: TurnEnding
-    ) -> None:
+    def __init__(self, *, user_id: str, session_id: str, plan: Plan, messages: MessageSink, ending: TurnEnding) -> None:
         self._user_id = user_id
         self._session_id = session_id
         self._messages = messages
