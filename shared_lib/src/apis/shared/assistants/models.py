@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from apis.shared.errors import ErrorDetail, forbidden, not_found
 from apis.shared.records import Record, Texts
 
-type Visibility = Literal["PRIVATE", "PUBLIC", "SHARED"]
-type AssistantStatus = Literal["DRAFT", "COMPLETE", "ARCHIVED"]
+Visibility = Literal["PRIVATE", "PUBLIC", "SHARED"]
+AssistantStatus = Literal["DRAFT", "COMPLETE", "ARCHIVED"]
 
 DEFAULT_NAME: Final = "Untitled Assistant"
 DEFAULT_INDEX: Final = "assistants-index"

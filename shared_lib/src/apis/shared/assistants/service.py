@@ -114,7 +114,7 @@ class AssistantService:
         """The e-mails that it is shared with, ascending. Fails with `not_found` as `owned`."""
         owned, shares = await asyncio.gather(self.owned(user_id, assistant_id), self._assistants.shares(assistant_id))
         owned.unwrap()
-        return shares.map(_emails)
+        return Success(_emails(shares.unwrap()))
 
     @railway
     async def share(self, user_id: str, assistant_id: str, emails: Sequence[str]) -> Result[list[str], ErrorDetail]:

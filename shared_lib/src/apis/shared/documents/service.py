@@ -90,7 +90,7 @@ class DocumentService:
             self._assistants.owned(user_id, assistant_id), self._page(assistant_id, limit, token)
         )
         owned.unwrap()
-        return page
+        return Success(page.unwrap())
 
     @railway
     async def get(self, user_id: str, assistant_id: str, document_id: str) -> Result[Document, ErrorDetail]:
