@@ -104,6 +104,12 @@ class DocumentService:
         return require(found.unwrap(), document_not_found(document_id))
 
     @railway
+    async def has_complete(self, assistant_id: str) -> Result[bool, ErrorDetail]:
+        """Whether any of them can be searched. For those who have asked whose assistant it is."""
+        page = (await self._page(assistant_id, None, None)).unwrap()
+        return Success(any(document.status == "complete" for document in page.documents))
+
+    @railway
     async def begin_download(self, user_id: str, assistant_id: str, document_id: str) -> Result[Download, ErrorDetail]:
         """Whether the object is there is not looked up."""
         document = (await self.get(user_id, assistant_id, document_id)).unwrap()

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.quota.models import NO_WARNING, PeriodType, QuotaCheckResult
 
 
@@ -92,6 +93,18 @@ def build_quota_exceeded_event(result: QuotaCheckResult) -> QuotaExceededEvent:
         tier_name=tier_name,
         reset_info=reset,
         message=_exceeded(tier_name, result.current_usage, limit, result.percentage_used, reset),
+    )
+
+
+def quota_exceeded(result: QuotaCheckResult) -> ErrorDetail:
+    """For an operation that answers a status: the figures are in the metadata, under the names of the event."""
+    notice = build_quota_exceeded_event(result)
+    figures = {name: value for name, value in notice.payload().items() if name not in {"type", "message"}}
+    return ErrorDetail(
+        code=ErrorCode.QUOTA_EXCEEDED,
+        message="Your usage quota is used up.",
+        detail=notice.reset_info,
+        metadata=figures,
     )
 
 
