@@ -2,10 +2,12 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from agents.turn.test_chat import NO_DOCUMENTS, get_test_chats
 from apis.app_api.assistants.schemas import (
     AssistantResponse,
     AssistantSharesResponse,
     AssistantsListResponse,
+    AssistantTestChatRequest,
     CreateAssistantDraftRequest,
     CreateAssistantRequest,
     ShareAssistantRequest,
@@ -16,8 +18,8 @@ from apis.app_api.assistants.service import get_assistants_api
 from apis.shared.assistants.models import NO_ACCESS, AssistantStatus, assistant_not_found
 from apis.shared.assistants.service import TOO_LARGE, get_assistants
 from apis.shared.auth import CurrentUser
-from apis.shared.errors import ErrorDetail, bad_request
-from apis.shared.http import GUARDED, STORE_ERRORS, ResultRouter
+from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, validation_error
+from apis.shared.http import GUARDED, STORE_ERRORS, EventStream, ResultRouter
 from apis.shared.http.bounds import PageToken
 from apis.shared.result import Result
 
@@ -25,7 +27,17 @@ router = ResultRouter(prefix="/assistants", tags=["Assistants"], errors=(*GUARDE
 
 # As OpenAPI shows them.
 BAD_TOKEN = bad_request("The next_token is not valid. Please reload the list.", field="query.next_token")
+EMPTY_MESSAGE = validation_error("The message must not be empty.", field="body.message")
 NOT_FOUND = assistant_not_found("ast-0123456789ab")
+
+_TEST_CHAT = (
+    'event: debug\ndata: {"type": "rag_debug", "chunk_count": 0, "chunks": []}\n\n'
+    'event: message_start\ndata: {"role": "assistant"}\n\n'
+    'event: content_block_delta\ndata: {"contentBlockIndex": 0, "type": "text", "text": "Until 30 June."}\n\n'
+    'event: content_block_stop\ndata: {"contentBlockIndex": 0}\n\n'
+    'event: message_stop\ndata: {"stopReason": "end_turn"}\n\n'
+    "event: done\ndata: {}\n\n"
+)
 
 AssistantId = Annotated[str, Path(description="Our id of the assistant.", examples=["ast-0123456789ab"])]
 
@@ -90,6 +102,46 @@ async def archive_assistant(user: CurrentUser, assistant_id: AssistantId) -> Res
 async def delete_assistant(user: CurrentUser, assistant_id: AssistantId) -> Result[None, ErrorDetail]:
     """With its documents and shares. After a failure it is still there, and the request can be repeated."""
     return await get_assistants_api().delete(user.user_id, assistant_id)
+
+
+@router.post(
+    "/{assistant_id}/test-chat",
+    summary="Test an assistant",
+    errors=(
+        NOT_FOUND,
+        NO_DOCUMENTS,
+        EMPTY_MESSAGE,
+        ErrorCode.QUOTA_EXCEEDED,
+        ErrorCode.MODEL_ERROR,
+        ErrorCode.AGENT_ERROR,
+    ),
+    responses={
+        200: {
+            "description": "The answer as server-sent events, from `debug`, which shows what was found in the "
+            "documents, to `done`. A failure after this point arrives as `stream_error`.",
+            "headers": {
+                "X-Session-ID": {
+                    "description": "Under which the usage is recorded.",
+                    "schema": {"type": "string"},
+                },
+            },
+            "content": {"text/event-stream": {"example": _TEST_CHAT}},
+        }
+    },
+)
+async def test_chat(
+    user: CurrentUser, assistant_id: AssistantId, body: AssistantTestChatRequest
+) -> Result[EventStream, ErrorDetail]:
+    """Its instructions and its documents, without tools and without a history: nothing is kept but the usage."""
+    opened = await get_test_chats().open(user, assistant_id, body.message, body.session_id)
+    return opened.map(
+        lambda chat: EventStream(
+            chat.turn.stream(),
+            session_id=chat.session_id,
+            record_failure=chat.turn.record_failure,
+            close=chat.turn.close,
+        )
+    )
 
 
 @router.post("/{assistant_id}/shares", summary="Share an assistant", errors=(NOT_FOUND,))

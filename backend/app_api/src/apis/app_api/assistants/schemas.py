@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, FailFast, Field
+from pydantic import AfterValidator, BaseModel, FailFast, Field
 
 from apis.shared.assistants.models import (
     DEFAULT_NAME,
@@ -134,6 +134,13 @@ class UnshareAssistantRequest(Wire):
     """Whom not to share it with any more."""
 
     emails: Annotated[Emails, Field(description="One that it is not shared with is no error.")]
+
+
+class AssistantTestChatRequest(BaseModel):
+    """One question to an assistant. Unknown members are ignored, nulls count as absent."""
+
+    message: Annotated[Prose, Field(description="Not blank.")]
+    session_id: Annotated[str | None, Field(description="Under which its usage is recorded; null: made up.")] = None
 
 
 class AssistantSharesResponse(Wire):
