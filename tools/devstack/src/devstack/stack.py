@@ -9,7 +9,7 @@ from pathlib import Path
 from apis.shared.aws.errors import aws_errors
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt, railway
-from devstack import aws, console, model, processes, services
+from devstack import aws, console, embeddings, model, processes, services
 from devstack.environment import REGION, caller, without_aws
 from devstack.failures import refusal
 from devstack.identity import process
@@ -80,7 +80,8 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
     if options.aws:
         aws_url, storage = None, _account(parent).unwrap()
     else:
-        endpoint, aws_url = aws.start(options.aws_port, log_dir)
+        has_model = embeddings.is_model_installed()
+        endpoint, aws_url = aws.start(options.aws_port, log_dir, embeddings="meaning" if has_model else "words")
         cleanup.callback(processes.stop, [endpoint])
         dependencies.append(endpoint)
         aws.ready(endpoint, aws_url).unwrap()

@@ -46,8 +46,8 @@ def _errors() -> ErrorTable:
         (aws.ClientError, _refusal),
         (aws.ReadTimeoutError, timed_out),
         (aws.ConnectTimeoutError, timed_out),
-        (aws.NoCredentialsError, lambda error: REFUSED.caused_by(error)),
-        (aws.PartialCredentialsError, lambda error: REFUSED.caused_by(error)),
+        (aws.NoCredentialsError, REFUSED.caused_by),
+        (aws.PartialCredentialsError, REFUSED.caused_by),
         (aws.BotoCoreError, service_unavailable),
     )
 

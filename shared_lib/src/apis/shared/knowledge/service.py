@@ -18,7 +18,7 @@ from apis.shared.wiring import once
 logger = logging.getLogger(__name__)
 
 TOP_K: Final = 5
-# More than are wanted, because chunks of deleted documents may lie nearest; the second is the most that the index gives.
+# More than are wanted: chunks of deleted documents may lie nearest. The second is the most that the index gives.
 _WIDTHS: Final = (20, 100)
 
 
@@ -52,7 +52,8 @@ class KnowledgeBase:
 def _of_assistant(assistant_id: str, hits: Sequence[Hit]) -> list[Hit]:
     """The filter of the index is all that separates assistants in it, so it is not trusted alone. A hit that says
     neither whose it is nor of which document cannot be told from a foreign one."""
-    own, foreign = [], []
+    own: list[Hit] = []
+    foreign: list[Hit] = []
     for hit in hits:
         owner = hit.metadata.get("assistant_id")
         is_own = owner == assistant_id if owner is not None else bool(_document_id(hit))
