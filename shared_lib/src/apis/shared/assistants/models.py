@@ -16,7 +16,7 @@ DEFAULT_NAME: Final = "Untitled Assistant"
 DEFAULT_INDEX: Final = "assistants-index"
 _LONGEST_NAMED_ID = 200
 
-NO_ACCESS: Final = forbidden("You do not have access to this assistant.")
+NO_ACCESS: Final = forbidden("Access denied: you may not use this assistant.")
 
 
 class Assistant(Record):
@@ -126,5 +126,5 @@ def document_of(assistant: Assistant) -> dict[str, Any]:
 
 def assistant_not_found(assistant_id: str) -> ErrorDetail:
     """Names the id, unless it is longer than any id is."""
-    named = f" '{assistant_id}'" if len(assistant_id) <= _LONGEST_NAMED_ID else ""
-    return not_found(f"Assistant{named} not found")
+    named = f": {assistant_id}" if len(assistant_id) <= _LONGEST_NAMED_ID else ""
+    return not_found(f"Assistant not found{named}")
