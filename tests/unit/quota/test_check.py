@@ -351,14 +351,18 @@ async def test_an_override_that_begins_to_count_and_a_reset() -> None:
     assert await recorder.record_reset(ADA, tier(20), Decimal(5), reason="A new month") == Success(None)
     applied, reset = world.events.kept
     assert (applied.event_type, applied.tier_id) == ("override_applied", "override_o1")
-    assert (applied.current_usage, applied.quota_limit, applied.percentage_used) == (10, 50, 20)
+    assert (applied.current_usage, applied.quota_limit, applied.percentage_used) == (
+        Decimal(10),
+        Decimal(50),
+        Decimal(20),
+    )
     assert applied.metadata == {
         "override_id": "o1",
         "tier_name": "Custom Override",
         "user_email": "ada@x.edu",
         "user_roles": ["Staff"],
     }
-    assert (reset.event_type, reset.tier_id, reset.percentage_used) == ("reset", "t", 25)
+    assert (reset.event_type, reset.tier_id, reset.percentage_used) == ("reset", "t", Decimal(25))
     assert reset.metadata == {"reason": "A new month", "tier_name": "Basic", "user_email": "ada@x.edu"}
 
 
