@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -42,7 +42,7 @@ class Spender:
     async def chat(self, session: str = "", **members: Any) -> Answer:
         """Until what is recorded beside the answer is written, too."""
         answer = await self.platform.chat(f"{self.session_id}{session}", user=self.user, **members)
-        await self.platform.settled(answer.request_id)
+        await self.platform.inference_api.steer("settle", answer.request_id)
         return answer
 
     def limited(self, limit: Any, **tier: Any) -> None:
@@ -72,6 +72,24 @@ class Spender:
 def spender(gated: Platform) -> Spender:
     user_id = str(uuid.uuid4().int)[:9]
     return Spender(gated, gated.sign_in(user_id, ROLE, "Staff", f"R{user_id}"))
+
+
+@dataclass(frozen=True)
+class Other:
+    """Processes of their own over the same tables, started when whoever has `role` had a tier already."""
+
+    platform: Platform
+    role: str
+
+
+@pytest.fixture(scope="module")
+async def other(gated: Platform) -> AsyncIterator[Other]:
+    role, tier = "Warmed up", "warmed-up"
+    gated.store(stored.quota_tier(tier, 10, softLimitPercentage=0), stored.quota_assignment("jwt_role", role, tier))
+    kept = {f"APP_ROLE_{layer}_CACHE_TTL_MINUTES": "5" for layer in ("USER", "ROLE", "MAPPING")}
+    enforcing = replace(gated.surroundings, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true", **kept})
+    async with running_platform(enforcing, gated.root, in_tables=True) as platform:
+        yield Other(platform, role)
 
 
 @pytest.fixture(autouse=True)
@@ -305,14 +323,15 @@ async def test_e9_e13_q5_f_qtm_31_f_qtm_38_a_check_that_fails(
 
 
 async def test_f_qtm_27_roles_that_cannot_be_read(spender: Spender, model: ModelServer) -> None:
-    """As the model's permissions need them too, every look at them fails."""
-    fault = Fault(
-        FaultKind.THROTTLED, table=spender.platform.variables[stored.ROLES], containing=f"R{spender.user.user_id}"
-    )
-    with spender.platform.proxy.injecting(fault):
+    """Only the gate needs them: no model and no tool is asked for."""
+    roles = spender.platform.variables[stored.ROLES]
+    fault = Fault(FaultKind.THROTTLED, table=roles, containing=f"R{spender.user.user_id}")
+    with spender.platform.proxy.injecting(fault) as injection:
         answer = await spender.chat(model_id=None)
-    assert answer.error["code"] == "service_unavailable"
-    assert model.calls == []
+    assert injection.hits == 1, "by nobody but the gate"
+    assert answer.names == [*BLOCKED[:-2], "stream_error", "done"]
+    assert (answer.error["code"], model.calls) == ("service_unavailable", [])
+    assert (await spender.chat()).failure is None, "not kept"
 
 
 async def test_f_qtm_34_f_qtm_35_f_chat_06_events_that_cannot_be_written(spender: Spender) -> None:
@@ -438,31 +457,45 @@ async def test_m3_turns_of_one_moment_are_all_billed_and_the_next_is_blocked(
     assert spender.kinds == {"warning": 1, "block": 1}
 
 
-async def test_fifty_turns_around_the_limit(spender: Spender, model: ModelServer) -> None:
-    """Begun while others end: whoever begins after the limit was passed is stopped."""
+async def test_m3_fifty_turns_around_the_limit_in_two_processes(
+    spender: Spender, other: Other, model: ModelServer
+) -> None:
+    """Begun while others end: whoever begins after its process has seen that the limit was passed is stopped."""
     spender.limited(10)
     spender.spent("9.9999")
-    begun = 0
+    elsewhere = Spender(other.platform, spender.user)
 
     async def chats(name: str) -> list[Answer]:
-        answers = []
-        for number in range(10):
-            nonlocal begun
-            begun += 1
-            answers.append(await spender.chat(f"{name}{number}"))
-        return answers
+        by = elsewhere if name in "de" else spender
+        return [await by.chat(f"{name}{number}") for number in range(10)]
 
     answers = [one for some in await asyncio.gather(*map(chats, "abcde")) for one in some]
     ran = [answer for answer in answers if answer.names[0] == "quota_warning"]
     blocked = [answer for answer in answers if answer.names == BLOCKED]
-    assert (begun, len(ran) + len(blocked)) == (50, 50)
+    assert len(ran) + len(blocked) == 50
     assert len(model.calls) == len(ran)
+    billed = sum(Decimal(str(answer.total["cost"])) for answer in ran)
+    (summary,) = spender.platform.items(stored.SUMMARIES, f"USER#{spender.user.user_id}")
+    assert summary["totalCost"] == Decimal("9.9999") + billed, "what ran in either is billed"
     # What ran was let in below the limit; only turns that ran beside each other can have passed it together.
     usages = sorted(answer.of("quota_warning")[0]["currentUsage"] for answer in ran)
     assert usages[-1] < 10
     assert blocked
     assert all(answer.of("quota_exceeded")[0]["currentUsage"] >= 10 for answer in blocked)
     assert spender.kinds["block"] == len(blocked)
+
+
+async def test_round_trips_of_the_first_turn_after_a_start(other: Other) -> None:
+    """Of somebody for whom only a rule of a group counts: those were read while the process warmed up."""
+    platform = other.platform
+    user = platform.sign_in(str(uuid.uuid4().int)[:9], other.role)
+    tables = {platform.variables[name] for name in (stored.QUOTAS, stored.ROLES, stored.SUMMARIES)}
+    with platform.proxy.recording() as recording:
+        answer = await platform.chat(f"quota-{user.user_id}", user=user, model_id=None)
+    assert answer.names[0] == "quota_warning"
+    calls = [call.target.operation for call in recording.calls if call.target.table in tables]
+    reads = [operation for operation in calls if operation in {"GetItem", "Query"}]
+    assert Counter(reads) == {"Query": 3, "GetItem": 3}, "override, assignment, AppRole; default role, tier, usage"
 
 
 async def test_round_trips(spender: Spender) -> None:
@@ -487,6 +520,20 @@ async def test_round_trips(spender: Spender) -> None:
     with platform.proxy.recording(containing=user_id) as recording:
         assert (await spender.chat("d")).names == BLOCKED
     assert [c.target.operation for c in recording.calls if c.target.table == platform.variables[stored.SUMMARIES]] == []
+
+
+async def test_sessions_in_local_files(files: Platform) -> None:
+    """What was spent is summed from them; rules and audit trail are in tables all the same."""
+    user_id = str(uuid.uuid4().int)[:9]
+    enforcing = replace(files.surroundings, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true"})
+    async with running_platform(enforcing, files.root, in_tables=False) as platform:
+        spender = Spender(platform, platform.sign_in(user_id, ROLE, "Staff"))
+        spender.limited(0.00001)
+        first = await spender.chat("a")
+        assert (first.failure, first.names[0]) == (None, "message_start")
+        assert first.total["cost"] > 0.00001
+        assert (await spender.chat("b")).names == BLOCKED
+    assert spender.kinds == {"warning": 1, "block": 1}
 
 
 async def test_the_flag_in_any_case_and_a_table_that_is_not_there(gated: Platform) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from apis.shared import settings as settings_module
+from apis.shared.rbac.system_admin import SystemAdminConfig
 from apis.shared.settings import (
     AppRoleCacheSettings,
     AuthSettings,
@@ -158,6 +159,19 @@ def test_a_typing_error_locks_no_administrator_out(
     assert roles == [("DotNetDevelopers",)] * 2
     (record,) = caplog.records
     assert getattr(record, "variable", None) == "ADMIN_JWT_ROLES"
+
+
+def test_f_qtm_84_it_is_warned_of_once_though_it_is_read_with_every_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ADMIN_JWT_ROLES", "Admins")
+    for _ in range(3):
+        assert SystemAdminConfig.get_admin_jwt_roles() == ["DotNetDevelopers"]
+    monkeypatch.setenv("ADMIN_JWT_ROLES", '["Root"]')
+    assert SystemAdminConfig.get_admin_jwt_roles() == ["Root"]
+    monkeypatch.setenv("ADMIN_JWT_ROLES", "[1]")
+    assert not SystemAdminConfig.is_system_admin(["Root", "1"]), "access is never widened"
+    assert len(caplog.records) == 2, "once for each value"
 
 
 def test_administrators_are_a_json_array(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

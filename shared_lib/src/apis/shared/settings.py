@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, best_effort, fold
-from apis.shared.wiring import on_forget
+from apis.shared.wiring import on_forget, once
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,16 @@ _UNREADABLE_JSON = ErrorTable.of((ValueError, lambda _: internal_error()))
 def _json_array_or_default(value: object, info: ValidationInfo) -> object:
     # A typing error here must not lock every administrator out.
     def default(_: ErrorDetail) -> object:
-        logger.warning("unreadable JSON array, using the default", extra={"variable": str(info.field_name).upper()})
+        _warn_of(str(info.field_name).upper(), str(value))
         return DEFAULT_ADMIN_JWT_ROLES
 
     return fold(attempt(_json_array, value, errors=_UNREADABLE_JSON), success=lambda parsed: parsed, failure=default)
+
+
+@once
+def _warn_of(variable: str, _: str) -> None:
+    """Once for each value: the variable is read anew with every request that needs it."""
+    logger.warning("unreadable JSON array, using the default", extra={"variable": variable})
 
 
 def _minutes(value: object, variable: str) -> Result[object, ErrorDetail]:

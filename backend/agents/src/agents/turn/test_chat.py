@@ -26,7 +26,7 @@ from apis.shared.knowledge.service import KnowledgeBase, get_knowledge_base
 from apis.shared.lifecycle import background
 from apis.shared.models.managed_models import get_managed_models, pricing_snapshot
 from apis.shared.models.repository import ManagedModelRepository
-from apis.shared.quota.events import build_quota_warning_event, quota_exceeded
+from apis.shared.quota.events import build_quota_exceeded_response, build_quota_warning_event
 from apis.shared.quota.models import QuotaCheckResult
 from apis.shared.quota.service import QuotaChecker, get_quota_checker, is_quota_enforcement_enabled
 from apis.shared.result import Failure, Result, Success, railway
@@ -96,7 +96,7 @@ class TestChats:
         checked = gate.unwrap()
         self._record(user, checked, named)
         if checked is not None and not checked.allowed:
-            return Failure(quota_exceeded(checked))
+            return Failure(build_quota_exceeded_response(checked).to_error())
         model = priced.unwrap()
         chunks = (await self._knowledge.search(assistant_id, message)).unwrap()
         warning = None if checked is None else build_quota_warning_event(checked)

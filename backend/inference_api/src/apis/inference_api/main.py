@@ -7,6 +7,7 @@ from apis.inference_api.health.routes import router as health
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
 from apis.shared.knowledge.service import warn_without_knowledge
+from apis.shared.quota.service import report_unenforceable
 from apis.shared.settings import (
     AuthSettings,
     AwsSettings,
@@ -42,9 +43,10 @@ for concern in (
 web = settings(WebSettings)
 
 
-def _warn() -> None:
+def _on_start() -> None:
     warn_unaccounted()
     warn_without_knowledge()
+    report_unenforceable()
 
 
 app = create_service(
@@ -58,6 +60,6 @@ app = create_service(
     routers=[health, chat],
     origins=(LOCAL_ORIGIN, *web.extra_origins) if web.is_development else web.extra_origins,
     max_body_bytes=MAX_BODY_BYTES,
-    on_start=_warn,
+    on_start=_on_start,
     compress=True,
 )

@@ -1,7 +1,7 @@
 """The HTTP adapter: endpoints return Results, this package renders them."""
 
 from apis.shared.http.context import note_user
-from apis.shared.http.dependencies import BearerDependency, Depends, dependency
+from apis.shared.http.dependencies import Bearer, BearerDependency, Depends, dependency
 from apis.shared.http.docs import FRESH_ID
 from apis.shared.http.router import GUARDED, STORE_ERRORS, AdminRouter, ResultRouter
 from apis.shared.http.service import create_service
@@ -13,6 +13,7 @@ __all__ = [
     "GUARDED",
     "STORE_ERRORS",
     "AdminRouter",
+    "Bearer",
     "BearerDependency",
     "Depends",
     "EventStream",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from apis.shared.auth.models import User
-from apis.shared.costs.service import CostAggregator, get_cost_aggregator
+from apis.shared.costs.service import CostAggregator, get_cost_aggregator, is_read_where_it_is_written
 from apis.shared.errors import ErrorDetail
 from apis.shared.quota.models import NO_WARNING, QuotaCheckResult, QuotaTier, ResolvedQuota
 from apis.shared.quota.recorder import QuotaEventRecorder, get_event_recorder
@@ -116,6 +116,15 @@ def _log(error: ErrorDetail) -> ErrorDetail:
 
 def is_quota_enforcement_enabled() -> bool:
     return settings(ChatSettings).enable_quota_enforcement
+
+
+def report_unenforceable() -> None:
+    """One error at start when quotas are enforced on what nobody records: then nobody, or not everybody, is stopped."""
+    if is_quota_enforcement_enabled() and not is_read_where_it_is_written():
+        logger.error(
+            "quotas cannot be relied on: usage is not read where it is written",
+            extra={"variables": ["AGENTCORE_MEMORY_TYPE", "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]},
+        )
 
 
 @once

@@ -2,6 +2,7 @@ from typing import Annotated
 
 from fastapi import Path, Query
 
+from agents.failures import NOT_CONFIGURED
 from agents.turn.test_chat import NO_DOCUMENTS, get_test_chats
 from apis.app_api.assistants.schemas import (
     AssistantResponse,
@@ -18,15 +19,26 @@ from apis.app_api.assistants.service import get_assistants_api
 from apis.shared.assistants.models import NO_ACCESS, AssistantStatus, assistant_not_found
 from apis.shared.assistants.service import TOO_LARGE, get_assistants
 from apis.shared.auth import CurrentUser
-from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, validation_error
+from apis.shared.aws.embeddings import REFUSED as NOT_SEARCHED
+from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.http import GUARDED, STORE_ERRORS, EventStream, ResultRouter
 from apis.shared.http.bounds import PageToken
+from apis.shared.quota.events import QuotaExceededResponse
 from apis.shared.result import Result
 
 router = ResultRouter(prefix="/assistants", tags=["Assistants"], errors=(*GUARDED, *STORE_ERRORS))
 
 # As OpenAPI shows them.
 BAD_TOKEN = bad_request("The next_token is not valid. Please reload the list.", field="query.next_token")
+QUOTA_EXCEEDED = QuotaExceededResponse(
+    message="The quota of Basic is used up. Your quota resets in 12 day(s).",
+    current_usage=10.5,
+    quota_limit=10,
+    percentage_used=105,
+    period_type="monthly",
+    tier_name="Basic",
+    reset_info="Your quota resets in 12 day(s).",
+).to_error()
 EMPTY_MESSAGE = validation_error("The message must not be empty.", field="body.message")
 NOT_FOUND = assistant_not_found("ast-0123456789ab")
 
@@ -111,9 +123,9 @@ async def delete_assistant(user: CurrentUser, assistant_id: AssistantId) -> Resu
         NOT_FOUND,
         NO_DOCUMENTS,
         EMPTY_MESSAGE,
-        ErrorCode.QUOTA_EXCEEDED,
-        ErrorCode.MODEL_ERROR,
-        ErrorCode.AGENT_ERROR,
+        QUOTA_EXCEEDED,
+        NOT_SEARCHED,
+        NOT_CONFIGURED,
     ),
     responses={
         200: {

@@ -9,7 +9,7 @@ from typing import Self
 from urllib.parse import urlencode
 
 from apis.app_api.auth.token_endpoint import TokenEndpoint, Tokens
-from apis.shared.auth.entra import EntraTenant, provider_http
+from apis.shared.auth.entra import EntraTenant, tokens_http
 from apis.shared.auth.state_store import OIDCStateData, StateStore, Taken, create_state_store
 from apis.shared.auth.tokens import unverified_claims
 from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, service_unavailable
@@ -176,6 +176,6 @@ def get_sign_in_service() -> Result[SignInService, ErrorDetail]:
     """Fails with `service_unavailable` when signing in is not configured."""
     return Application.of(settings(AuthSettings)).map(
         lambda application: SignInService(
-            application, create_state_store(), TokenEndpoint(application.tenant.token_url, provider_http)
+            application, create_state_store(), TokenEndpoint(application.tenant.token_url, tokens_http)
         )
     )
