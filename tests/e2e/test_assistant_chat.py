@@ -125,7 +125,7 @@ async def test_an_assistant_answers_from_the_first_message_on(
 async def test_who_may_chat_with_it(
     tables: Platform, model: ModelServer, session_id: str, attributes: Any, shared: bool, status: int
 ) -> None:
-    pat = tables.sign_in(f"pat-{uuid4().hex[:8]}", "Staff", email="Pat@Example.EDU")
+    pat = tables.sign_in(str(uuid4().int)[:9], "Staff", email="Pat@Example.EDU")
     made = "ast-none" if attributes is None else owned_by_ada(tables, **attributes)
     if shared:
         tables.store(share(made, "pat@example.edu"))
@@ -150,7 +150,7 @@ async def is_opened(platform: Platform, assistant_id: str) -> bool:
 
 
 async def test_a_share_that_ends_ends_at_once(tables: Platform, session_id: str) -> None:
-    pat = tables.sign_in(f"pat-{uuid4().hex[:8]}", "Staff", email="pat@example.edu")
+    pat = tables.sign_in(str(uuid4().int)[:9], "Staff", email="pat@example.edu")
     made = owned_by_ada(tables, visibility="SHARED")
     tables.store(share(made, "pat@example.edu"))
     assert (await tables.chat(session_id, user=pat, assistant_id=made, model_id=None)).status == 200
@@ -161,8 +161,8 @@ async def test_a_share_that_ends_ends_at_once(tables: Platform, session_id: str)
 @pytest.mark.parametrize(
     ("service", "operation", "kind", "code"),
     [
-        ("bedrock", "InvokeModel", FaultKind.THROTTLED, "model_error"),
-        ("bedrock", "InvokeModel", FaultKind.CORRUPT_ITEM, "internal_error"),
+        ("bedrock-runtime", "InvokeModel", FaultKind.THROTTLED, "model_error"),
+        ("bedrock-runtime", "InvokeModel", FaultKind.CORRUPT_ITEM, "internal_error"),
         ("s3vectors", "QueryVectors", FaultKind.THROTTLED, "service_unavailable"),
         ("s3vectors", "QueryVectors", FaultKind.ACCESS_DENIED, "internal_error"),
     ],
