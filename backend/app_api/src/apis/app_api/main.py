@@ -5,6 +5,8 @@ from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
 from apis.app_api.listings.routes import admin_router as listings
+from apis.app_api.memory.routes import router as memory
+from apis.app_api.memory.routes import status_router as memory_status
 from apis.app_api.models.routes import admin_router as managed_models
 from apis.app_api.models.routes import router as models
 from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
@@ -66,6 +68,7 @@ app = create_service(
     tags=[
         {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Memory", "description": "What is remembered of the caller across conversations."},
         {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
@@ -78,6 +81,8 @@ app = create_service(
         health,
         auth,
         sessions,
+        memory_status,
+        memory,
         tools,
         tool_catalogue,
         models,

@@ -8,10 +8,11 @@ in the queue: a hanging endpoint is answered with `timeout`, whatever the retrie
 import asyncio
 import functools
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from apis.shared.aws import memory_answers
 from apis.shared.errors import ErrorDetail, timed_out
 from apis.shared.result import Failure, Result, attempt
 from apis.shared.settings import AwsSettings, settings
@@ -33,11 +34,19 @@ CALL_DEADLINE_SECONDS = 8.5
 
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
-    that of the deployment."""
+    that of the deployment. `mending` gets answers, by operation, before the SDK reads them."""
 
-    def __init__(self, service: str, *, speaks_json: bool = True, region: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        *,
+        speaks_json: bool = True,
+        region: Callable[[], str] | None = None,
+        mending: Mapping[str, memory_answers.BeforeParse] | None = None,
+    ) -> None:
         self._service = service
         self._speaks_json = speaks_json
+        self._mending = mending or {}
         self._region = region or _region
         self._lock = threading.Lock()
         self._client: C | None = None
@@ -86,8 +95,11 @@ class ServiceClient[C]:
 
         session = boto3.session.Session(region_name=self._region())
         client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
+        events = client.meta.events  # type: ignore[attr-defined]  # C does not say so
         if self._speaks_json:
-            client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
+            events.register(f"before-parse.{self._service}", refuse_what_is_not_json)
+        for operation, mend in self._mending.items():
+            events.register(f"before-parse.{self._service}.{operation}", mend)
         return client
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -118,5 +130,7 @@ def client_config() -> "Config":
 
 
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
-agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
-agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")
+agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore", mending=memory_answers.RECORDS)
+agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient(
+    "bedrock-agentcore-control", mending=memory_answers.STRATEGIES
+)
