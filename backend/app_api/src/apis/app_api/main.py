@@ -1,6 +1,7 @@
 """`uvicorn apis.app_api.main:app`"""
 
 from apis.app_api.auth.routes import router as auth
+from apis.app_api.chat.routes import router as chat
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.health.routes import router as health
@@ -25,6 +26,7 @@ from apis.shared.settings import (
     AppRoleCacheSettings,
     AuthSettings,
     AwsSettings,
+    CompactionSettings,
     InstitutionSettings,
     MemorySettings,
     StorageSettings,
@@ -40,6 +42,7 @@ load_env_file()
 for concern in (
     AppRoleCacheSettings,
     AwsSettings,
+    CompactionSettings,
     AuthSettings,
     InstitutionSettings,
     MemorySettings,
@@ -68,6 +71,7 @@ app = create_service(
     tags=[
         {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Chat", "description": "Naming conversations, and what old clients chat with."},
         {"name": "Memory", "description": "What is remembered of the caller across conversations."},
         {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
@@ -81,6 +85,7 @@ app = create_service(
         health,
         auth,
         sessions,
+        chat,
         memory_status,
         memory,
         tools,

@@ -58,7 +58,7 @@ class Memory:
         return answer.map(lambda _: None)
 
     async def list_events(
-        self, *, actor_id: str, session_id: str, token: str | None = None
+        self, *, actor_id: str, session_id: str, token: str | None = None, limit: int = PAGE_SIZE
     ) -> Result[EventPage, ErrorDetail]:
         following: dict[str, str] = {} if token is None else {"nextToken": token}
         answer = await self.client.call(
@@ -67,7 +67,7 @@ class Memory:
                 actorId=actor_id,
                 sessionId=session_id,
                 includePayloads=True,
-                maxResults=PAGE_SIZE,
+                maxResults=limit,
                 **following,  # type: ignore[arg-type]  # nextToken may be absent, never null
             )
         )
