@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import httpx
 
 from tests.support.fault_proxy import FaultKind
-from tests.support.platform import REMEMBERED, Answer, Platform, User
+from tests.support.long_term_memory import REMEMBERED
+from tests.support.platform import Answer, Platform, User
 from tests.support.stored import Thing
 
 MESSAGE = f"a message that no log may hold: {REMEMBERED}"

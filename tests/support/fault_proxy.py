@@ -200,7 +200,7 @@ class FaultProxy:
 
     @contextmanager
     def answering(self, answer: OwnAnswer) -> Iterator[None]:
-        """Answer calls without asking the endpoint, as long as the block lasts."""
+        """Answer calls without asking the endpoint, as long as the block lasts; the latest is asked first."""
         with self._lock:
             self._own_answers.append(answer)
         try:
@@ -347,7 +347,7 @@ class FaultProxy:
 
     async def _forward(self, call: Call, request: h11.Request, body: bytes) -> Answer | None:
         with self._lock:
-            own = next((given for answer in self._own_answers if (given := answer(call)) is not None), None)
+            own = next((given for answer in reversed(self._own_answers) if (given := answer(call)) is not None), None)
         if own is not None:
             return own
         known = self._answers.get((call.target.service, call.target.operation))

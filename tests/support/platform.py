@@ -26,9 +26,10 @@ from tests.support.aws_access import AwsAccess
 from tests.support.aws_wire import SECRET_SAUCE
 from tests.support.chat_client import ShownMessage, shown
 from tests.support.conformance import Conformance
-from tests.support.fault_proxy import Call, FaultProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, identity_provider
 from tests.support.local_folder import LocalFolder, is_local
+from tests.support.long_term_memory import LongTermMemory
 from tests.support.model_server import ModelServer
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
@@ -45,9 +46,6 @@ PRICES: dict[str, Any] = {
     "cacheReadPricePerMillionTokens": 0.1,
     "cacheWritePricePerMillionTokens": 1.25,
 }
-
-REMEMBERED = "what do I like"
-STRATEGY = "preferences-1"
 
 _ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
 _TIMEOUT = 30.0
@@ -126,6 +124,7 @@ class Surroundings:
     proxy: FaultProxy
     provider: IdentityProvider
     model: ModelServer
+    memory: LongTermMemory
     variables: Mapping[str, str]
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -200,6 +199,7 @@ class Platform(AwsAccess):
         super().__init__(surroundings.endpoint.endpoint, surroundings.variables)
         self.surroundings = surroundings
         self.proxy, self.model, self.provider = surroundings.proxy, surroundings.model, surroundings.provider
+        self.memory = surroundings.memory
         self.root, self.in_tables = root, in_tables
         self.folder = LocalFolder(root)
         self._running = running
@@ -371,9 +371,8 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
     ):
         model.embeddings = proxy.url
         variables = create_resources(endpoint.endpoint, prefix=prefix)
-        proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: _memory(variables[stored.MEMORY]))
-        proxy.answer("bedrock-agentcore", "RetrieveMemoryRecords", _remembered)
         proxy.answer("bedrock", "ListFoundationModels", lambda _: {"modelSummaries": []})
+        memory = LongTermMemory(variables[stored.MEMORY])
         AwsAccess(endpoint.endpoint, variables).store(
             stored.managed_model(PRICED, availableToRoles=[ROLE], **PRICES),
             stored.managed_model(CLAUDE, availableToRoles=[ROLE], provider="bedrock", **PRICES),
@@ -381,7 +380,8 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             stored.managed_model(FORBIDDEN, availableToRoles=["Somebody else"], **PRICES),
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
-        yield Surroundings(endpoint, proxy, provider, model, {**variables, "AWS_ENDPOINT_URL": proxy.url})
+        with proxy.answering(memory):
+            yield Surroundings(endpoint, proxy, provider, model, memory, {**variables, "AWS_ENDPOINT_URL": proxy.url})
 
 
 @asynccontextmanager
@@ -409,36 +409,6 @@ async def until[T](condition: Callable[[], Awaitable[T]], *, seconds: float = 10
 
 def inline_file(filename: str, content_type: str, data: bytes) -> dict[str, str]:
     return {"filename": filename, "content_type": content_type, "bytes": base64.b64encode(data).decode()}
-
-
-def _memory(memory_id: str) -> dict[str, Any]:
-    return {
-        "memory": {
-            "id": memory_id,
-            "name": "memory",
-            "arn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:memory/m",
-            "eventExpiryDuration": 90,
-            "status": "ACTIVE",
-            "createdAt": 1.0,
-            "updatedAt": 1.0,
-            "strategies": [{"strategyId": STRATEGY, "name": "p", "type": "USER_PREFERENCE"}],
-        }
-    }
-
-
-def _remembered(call: Call) -> dict[str, Any]:
-    """One preference of whoever asks, for a message that asks for it."""
-    asked = json.loads(call.text.partition(" ")[2])
-    assert asked["namespace"].startswith(f"/strategies/{STRATEGY}/actors/"), asked
-    record = {
-        "memoryRecordId": "mem-0000000000000000000000000000000000000000",
-        "content": {"text": "likes python"},
-        "memoryStrategyId": STRATEGY,
-        "namespaces": [asked["namespace"]],
-        "createdAt": 1.0,
-        "score": 0.9,
-    }
-    return {"memoryRecordSummaries": [record] if REMEMBERED in call.text else []}
 
 
 def _shortened(block: dict[str, Any]) -> Any:

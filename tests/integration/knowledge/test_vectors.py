@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from apis.shared.assistants.document_vectors import DocumentVectors, get_document_vectors
 from botocore.exceptions import ClientError, ParamValidationError
 
 from apis.shared.aws.vectors import Hit, VectorIndex

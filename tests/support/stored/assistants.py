@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tests.support.stored.things import Row, StoredObject, Thing, row_of
 from tests.support.stored.knowledge import vectors
+from tests.support.stored.things import Row, StoredObject, Thing, row_of
 
 ASSISTANTS: Final = "ASSISTANTS_TABLE_NAME"
 DOCUMENTS_BUCKET: Final = "ASSISTANTS_DOCUMENTS_BUCKET_NAME"

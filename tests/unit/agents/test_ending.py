@@ -61,6 +61,7 @@ def an_ending(sessions: Sessions, lease: Lease) -> Ending:
         sessions=cast("SessionService", sessions),
         usage=cast("UsageRecorder", None),
         lease=lease,
+        compactor=None,
         leases=cast("TurnLeases", Leases()),
     )
 

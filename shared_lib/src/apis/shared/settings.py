@@ -233,7 +233,12 @@ class CompactionSettings(Settings):
     compaction_enabled: Flag = False
     compaction_token_threshold: int = 100_000
     compaction_protected_turns: int = 2
-    compaction_max_tool_content_length: int = 500
+    compaction_max_tool_content_length: Annotated[int, Field(ge=0)] = 500
+
+    @property
+    def protected_turns(self) -> int:
+        """The last turn is never cut."""
+        return max(1, self.compaction_protected_turns)
 
 
 class ModelSettings(Settings):
@@ -245,6 +250,11 @@ class ModelSettings(Settings):
     warm_up_after_start: Flag = True
     # A model that never stops asking for tools costs money with each call. The framework nests one call in the other.
     max_model_calls_per_turn: Annotated[int, Field(ge=1, le=300)] = 50
+
+
+class TitleSettings(Settings):
+    # Of this call alone: not `AwsSettings.region`, which another variable stands in for.
+    aws_region: str = "us-east-1"
 
 
 class ListingSettings(Settings):

@@ -7,6 +7,7 @@ from agents.files import attachment_marker
 from agents.history import MISSING_RESULT
 from agents.system_prompt import system_prompt_hash
 from agents.turn.accounting import Account
+from agents.turn.compaction import Compactor
 from agents.turn.conversation import Conversation
 from agents.turn.last_work import LastWork
 from agents.turn.leases import TurnLeases
@@ -17,7 +18,7 @@ from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.lifecycle import background
 from apis.shared.result import Result, Success, all_done, best_effort, error_of, railway
 from apis.shared.sessions.metadata import SessionService
-from apis.shared.sessions.models import ContentBlock, TurnPreferences
+from apis.shared.sessions.models import CompactionState, ContentBlock, TurnPreferences
 
 STOPPED_BY_USER = "Session stopped by user"
 
@@ -40,6 +41,7 @@ class Ending:
         usage: UsageRecorder,
         lease: Lease,
         leases: TurnLeases,
+        compactor: Compactor | None,
     ) -> None:
         self._user_id = request.user.user_id
         self._session_id = request.session_id
@@ -50,6 +52,7 @@ class Ending:
         self._lease = lease
         self._leases = leases
         self._last = LastWork(self._session_id)
+        self._compactor = compactor
 
     async def close(self, account: Account | None) -> None:
         """Free the session. A turn that has not ended was left by its client: what was streamed is stored with a stop
@@ -85,8 +88,27 @@ class Ending:
 
     async def _answered(self, account: Account) -> Result[None, ErrorDetail]:
         saved = await self._unless_deleted(await self._save_session(account))
-        billed, freed = await asyncio.gather(self._bill(account), self._leases.give_back(self._lease))
+        billed, freed, compacted = await asyncio.gather(
+            self._bill(account), self._leases.give_back(self._lease), self._compacted(account)
+        )
+        place = saved.value_or("")
+        if self._compactor is not None and compacted is not None and place:
+            await self._compactor.keep(self._user_id, place, *compacted)
         return all_done((saved, billed, freed), what="the end of a turn")
+
+    async def _compacted(self, account: Account) -> tuple[CompactionState, int] | None:
+        """What to keep of the conversation's state, once the costs are recorded."""
+        known = account.plan.compaction
+        if self._compactor is None or known is None or not account.calls:
+            return None
+        return await self._compactor.next_state(
+            self._user_id,
+            self._session_id,
+            known,
+            before=account.plan.history,
+            turn=self._conversation.map(lambda conversation: conversation.stored).value_or(()),
+            usage=account.calls[-1].usage,
+        )
 
     async def _failed(self, text: str, account: Account | None) -> Result[None, ErrorDetail]:
         stored, ensured, billed = await asyncio.gather(
@@ -105,9 +127,7 @@ class Ending:
         told, stored, saved, billed = await asyncio.gather(
             self._leases.abort(self._lease),
             self._store([*blocks, {"text": STOPPED_BY_USER}], STOPPED_BY_USER),
-            self._save_session(account)
-            if account is not None
-            else self._sessions.ensure_record(self._user_id, self._session_id),
+            self._left_session(account),
             self._bill(account),
         )
         saved = await self._unless_deleted(saved)
@@ -121,8 +141,13 @@ class Ending:
             default=None,
         )
 
+    async def _left_session(self, account: Account | None) -> Result[None, ErrorDetail]:
+        if account is None:
+            return await self._sessions.ensure_record(self._user_id, self._session_id)
+        return (await self._save_session(account)).map(lambda _: None)
+
     @railway
-    async def _unless_deleted(self, saved: Result[None, ErrorDetail]) -> Result[None, ErrorDetail]:
+    async def _unless_deleted[T](self, saved: Result[T, ErrorDetail]) -> Result[T, ErrorDetail]:
         """The deletion of the session promised that its messages go: those that came after it, too."""
         error = error_of(saved)
         if error is not None and error.code is ErrorCode.NOT_FOUND:
@@ -134,7 +159,8 @@ class Ending:
         conversation = self._conversation.unwrap()
         return await conversation.end(blocks, user_text=self._typed, missing_result=missing_result)
 
-    async def _save_session(self, account: Account) -> Result[None, ErrorDetail]:
+    async def _save_session(self, account: Account) -> Result[str, ErrorDetail]:
+        """Where the record is now."""
         plan = account.plan
         return await self._sessions.complete_turn(
             self._user_id,

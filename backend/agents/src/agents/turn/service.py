@@ -13,6 +13,7 @@ from agents.prompt import AttachedFile, decode_files, not_empty
 from agents.system_prompt import default_prompt
 from agents.tools.selection import ToolSelection, select_tools
 from agents.turn.assistants import Grounding, TurnAssistants, check_attachable, with_instructions
+from agents.turn.compaction import Compactor, get_compactor
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
 from agents.turn.leases import TurnLeases
@@ -51,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 class TurnService:
     """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
-    configured, `quota` None where no quota is enforced."""
+    configured, `quota` None where no quota is enforced, `compactor` None where conversations are not compacted."""
 
     def __init__(
         self,
@@ -67,6 +68,7 @@ class TurnService:
         memory: MemoryContext | None,
         leases: TurnLeases,
         quota: QuotaChecker | None,
+        compactor: Compactor | None,
     ) -> None:
         self._sessions = sessions
         self._assistants = assistants
@@ -79,6 +81,7 @@ class TurnService:
         self._memory = memory
         self._leases = leases
         self._quota = quota
+        self._compactor = compactor
 
     @railway
     async def open(self, request: TurnRequest) -> Result[OpenTurn, ErrorDetail]:
@@ -130,6 +133,7 @@ class TurnService:
             return Failure(refusal)
         planned = _prepared(request, planned, claimed, grounded)
         reads = replace(reads, session=claimed)
+        planned = planned.map(self._with_compaction)
         ending = Ending(
             request=request,
             file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],
@@ -138,6 +142,7 @@ class TurnService:
             usage=self._usage,
             lease=lease,
             leases=self._leases,
+            compactor=self._compactor,
         )
         checked = reads.checked
         if checked is not None and not checked.allowed:
@@ -158,6 +163,9 @@ class TurnService:
         )
         return Success(fold(turn, success=_as_open, failure=lambda error: FailedTurn(error, ending)))
 
+    def _with_compaction(self, plan: Plan) -> Plan:
+        return plan if self._compactor is None else replace(plan, compaction=self._compactor.known(plan.session))
+
     async def _read(self, request: TurnRequest, lease: Lease) -> "_Reads":
         """Everything at once: the slowest read decides how long the user waits. Only what another turn may have
         written while its lease was waited for is read again."""
@@ -169,6 +177,7 @@ class TurnService:
                 self._permitted_model(request),
                 self._tools.filter(user, request.enabled_tools or ()),
                 self._history(request),
+                self._trimmed(request),
             ),
             self._read_if_admitted(request),
         )
@@ -246,6 +255,11 @@ class TurnService:
         store = self._messages.unwrap()
         return await store.read(request.user.user_id, request.session_id)
 
+    @railway
+    async def _trimmed(self, request: TurnRequest) -> Result[int, ErrorDetail]:
+        store = self._messages.unwrap()
+        return await store.trimmed(request.user.user_id, request.session_id)
+
     async def _recall(self, request: TurnRequest) -> str | None:
         if self._memory is None:
             return None
@@ -264,6 +278,7 @@ class _Reads:
     model: Result[ManagedModel | None, ErrorDetail]
     tools: Result[FilteredTools, ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
+    trimmed: Result[int, ErrorDetail]
     gate: _Gate
     files: Result[list[AttachedFile], ErrorDetail]
     memory_context: str | None
@@ -361,6 +376,7 @@ def _plan(
             memory_context=reads.memory_context,
             session=session,
             opening=() if warning is None else (warning,),
+            trimmed=reads.trimmed.unwrap(),
         )
     )
 
@@ -411,4 +427,5 @@ def get_turn_service() -> TurnService:
         memory=get_memory_context(),
         leases=TurnLeases(LiveTurns(), get_leases()),
         quota=get_quota_checker() if is_quota_enforcement_enabled() else None,
+        compactor=get_compactor(),
     )

@@ -150,6 +150,9 @@ class Turn:
             tools=plan.tools,
             history=[stored.message for stored in plan.history],
             memory_context=plan.memory_context,
+            removed_message_count=plan.removed,
+            summary=plan.summary,
+            shortening=plan.compaction.shortening if plan.compaction is not None else None,
         )
         run = (await build_agent(spec, self._messages)).unwrap()
         self._account.progress = run.progress

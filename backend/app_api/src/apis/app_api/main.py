@@ -2,11 +2,14 @@
 
 from apis.app_api.assistants.routes import router as assistants
 from apis.app_api.auth.routes import router as auth
+from apis.app_api.chat.routes import router as chat
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.documents.routes import router as documents
 from apis.app_api.health.routes import router as health
 from apis.app_api.listings.routes import admin_router as listings
+from apis.app_api.memory.routes import router as memory
+from apis.app_api.memory.routes import status_router as memory_status
 from apis.app_api.models.routes import admin_router as managed_models
 from apis.app_api.models.routes import router as models
 from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
@@ -26,6 +29,7 @@ from apis.shared.settings import (
     AppRoleCacheSettings,
     AuthSettings,
     AwsSettings,
+    CompactionSettings,
     InstitutionSettings,
     MemorySettings,
     StorageSettings,
@@ -41,6 +45,7 @@ load_env_file()
 for concern in (
     AppRoleCacheSettings,
     AwsSettings,
+    CompactionSettings,
     AuthSettings,
     InstitutionSettings,
     MemorySettings,
@@ -72,6 +77,8 @@ app = create_service(
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
         {"name": "Assistants", "description": "Own instructions for the model, and with whom they are shared."},
         {"name": "Documents", "description": "What an assistant's answers rest on: uploading, watching, deleting."},
+        {"name": "Chat", "description": "Naming conversations, and what old clients chat with."},
+        {"name": "Memory", "description": "What is remembered of the caller across conversations."},
         {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
@@ -86,6 +93,9 @@ app = create_service(
         sessions,
         assistants,
         documents,
+        chat,
+        memory_status,
+        memory,
         tools,
         tool_catalogue,
         models,

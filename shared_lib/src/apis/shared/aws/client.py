@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from apis.shared.aws import memory_answers
 from apis.shared.errors import ErrorDetail, timed_out
 from apis.shared.result import ErrorTable, Failure, Result, attempt
 from apis.shared.settings import AwsSettings, settings
@@ -38,7 +39,8 @@ type Options = Mapping[str, Any]  # Any: what botocore's Config takes
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
     that of the deployment. `errors` makes the table of its failures, by default the AWS rows of the vocabulary.
-    `options` is what its configuration has beside that of every client."""
+    `options` is what its configuration has beside that of every client; `mending` gets answers, by operation, before
+    the SDK reads them."""
 
     def __init__(
         self,
@@ -48,9 +50,11 @@ class ServiceClient[C]:
         region: Callable[[], str] | None = None,
         errors: Callable[[], ErrorTable] | None = None,
         options: "Callable[[Session], Options]" = lambda _: {},
+        mending: Mapping[str, memory_answers.BeforeParse] | None = None,
     ) -> None:
         self._service = service
         self._speaks_json = speaks_json
+        self._mending = mending or {}
         self._region = region or _region
         self._errors = errors
         self._options = options
@@ -103,8 +107,11 @@ class ServiceClient[C]:
         session = boto3.session.Session(region_name=self._region())
         config = client_config(**self._options(session))
         client: C = session.client(self._service, config=config)  # the service's name decides which C it is
+        events = client.meta.events  # type: ignore[attr-defined]  # C does not say so
         if self._speaks_json:
-            client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
+            events.register(f"before-parse.{self._service}", refuse_what_is_not_json)
+        for operation, mend in self._mending.items():
+            events.register(f"before-parse.{self._service}.{operation}", mend)
         return client
 
     def _executor(self) -> ThreadPoolExecutor:
@@ -156,5 +163,7 @@ def s3_options(session: "Session") -> Options:
 
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False, options=s3_options)
 s3vectors: ServiceClient["S3VectorsClient"] = ServiceClient("s3vectors")
-agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
-agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")
+agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore", mending=memory_answers.RECORDS)
+agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient(
+    "bedrock-agentcore-control", mending=memory_answers.STRATEGIES
+)
