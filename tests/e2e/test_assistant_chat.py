@@ -185,6 +185,7 @@ async def test_a_search_that_fails_is_told_and_the_session_stays_with_its_assist
     assert turn.headers["X-Error-Code"] == code
     assert turn.names[-1] == "done"
     assert model.calls == []
+    await tables.settled(turn.request_id)
     (record,) = tables.records(turn.request_id, FAILED)
     assert record["code"] == code
     assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]

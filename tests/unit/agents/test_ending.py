@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from agents.turn import ending as ending_module
+from agents.turn import last_work as last_work_module
 from agents.turn.ending import Ending
 from agents.turn.leases import TurnLeases
 from agents.turn.limits import STOPPING
@@ -48,8 +48,8 @@ class Conversation:
 @pytest.fixture
 def stop(monkeypatch: pytest.MonkeyPatch) -> Shutdown:
     stop = Shutdown()
-    monkeypatch.setattr(ending_module, "shutdown", stop)
-    monkeypatch.setattr(ending_module, "GRACE_SECONDS", 0.05)
+    monkeypatch.setattr(last_work_module, "shutdown", stop)
+    monkeypatch.setattr(last_work_module, "GRACE_SECONDS", 0.05)
     return stop
 
 
