@@ -49,6 +49,8 @@ from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
+NO_MODEL_ACCESS = forbidden("You do not have access to this model. Please choose another one.")
+
 
 class TurnService:
     """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
@@ -240,7 +242,7 @@ class TurnService:
         if request.model_id is not None:
             permissions = (await self._roles.resolve_user_permissions(request.user)).unwrap()
             if not can_access_model(request.user, model, permissions):
-                return Failure(forbidden("You do not have access to this model. Please choose another one."))
+                return Failure(NO_MODEL_ACCESS)
         return Success(model)
 
     @railway

@@ -2,31 +2,16 @@
 
 from typing import Annotated
 
-from pydantic import BaseModel, FailFast, Field
+from pydantic import BaseModel, Field
 
+from apis.shared.http.attachments import Files, UploadIds
 from apis.shared.http.bounds import (
-    INLINE_FILES,
-    UPLOADED_FILES,
     KeyId,
     Prose,
-    ShortText,
     ToolIds,
-    count_at_most,
 )
 
 _SESSION_ID = "Made by the client: 1 to 100 of A-Z a-z 0-9 _ -."
-
-
-class FileContent(BaseModel):
-    """A file sent with the message."""
-
-    filename: Annotated[ShortText, Field(description="Its ending says what kind of file it is.")]
-    content_type: Annotated[ShortText, Field(description="The MIME type.")]
-    bytes: Annotated[str, Field(description="Standard base64.")]
-
-
-Files = Annotated[list[FileContent], FailFast(), count_at_most(INLINE_FILES)]
-UploadIds = Annotated[list[KeyId], FailFast(), count_at_most(UPLOADED_FILES)]
 
 
 class ChatRequest(BaseModel):

@@ -1,10 +1,11 @@
-"""Titles of new conversations, and the echo of multimodal messages."""
+"""Titles of new conversations, turns, and the echo of multimodal messages."""
 
 import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 
-from agents.turn.request import InlineFile, TurnRequest, check_request
+from agents.turn import InlineFile, OpenTurn, TurnRequest, get_turn_service
+from agents.turn.request import CHAT_STREAM, check_request
 from apis.app_api.chat.schemas import ChatRequest, GenerateTitleRequest, GenerateTitleResponse
 from apis.app_api.chat.titles import title_of, title_prompt
 from apis.shared.auth import User
@@ -14,6 +15,7 @@ from apis.shared.result import Failure, Result, Success, best_effort, railway
 from apis.shared.sessions.metadata import get_session_service, is_unnamed
 from apis.shared.sessions.models import NEW_CONVERSATION
 from apis.shared.storage.session_folders import is_session_id
+from apis.shared.tools.catalogue import CODE_CATALOGUE
 
 FIRST_PAUSE_SECONDS, PAUSE_SECONDS = 0.2, 0.05
 # As long as any stream may last.
@@ -54,17 +56,29 @@ async def _asked(text: str) -> Result[str, ErrorDetail]:
     return Success(title) if title else Failure(service_unavailable(None, reason="an answer without a title"))
 
 
+async def open_turn(user: User, request: ChatRequest) -> Result[OpenTurn, ErrorDetail]:
+    """With the default model. Fails with `bad_request` and `forbidden` for the assistant, and as the turn does with
+    `validation_error`, `not_found` and `conflict`."""
+    return await get_turn_service().open(_turn(user, request))
+
+
 def echo(user: User, request: ChatRequest) -> Result[AsyncIterator[bytes], ErrorDetail]:
     """The frames that repeat the message, word by word. Fails with `validation_error`."""
-    files = tuple(InlineFile(file.filename, file.content_type, file.bytes) for file in request.files or ())
-    turn = TurnRequest(
+    return check_request(_turn(user, request)).map(_echoed)
+
+
+def _turn(user: User, request: ChatRequest) -> TurnRequest:
+    """A request that names no tools means all that the platform brings; those that the user may not use go later."""
+    return TurnRequest(
         user=user,
         session_id=request.session_id,
         message=request.message,
-        files=files,
+        enabled_tools=tuple(CODE_CATALOGUE if request.enabled_tools is None else request.enabled_tools),
+        files=tuple(InlineFile(file.filename, file.content_type, file.bytes) for file in request.files or ()),
         file_upload_ids=tuple(request.file_upload_ids or ()),
+        assistant_id=request.assistant_id,
+        endpoint=CHAT_STREAM,
     )
-    return check_request(turn).map(_echoed)
 
 
 async def _echoed(turn: TurnRequest) -> AsyncIterator[bytes]:
