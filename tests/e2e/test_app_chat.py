@@ -14,7 +14,7 @@ from tests.e2e.test_bedrock import DEFAULT_MODEL, delta, message, refused, stop
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
-from tests.support.platform import USER_ID, Answer, Platform, User, until
+from tests.support.platform import USER_ID, Answer, Platform, User
 from tests.support.service_log import FAILED
 from tests.support.stored.assistants import assistant, document, ghost
 from tests.support.stored.knowledge import vector
@@ -203,16 +203,3 @@ async def test_a_model_that_fails_in_a_test_chat_is_told_and_the_owner_may_ask_a
     assert (failed["code"], failed["recoverable"]) == ("model_error", True)
     assert turn.names[-1] == "done"
     assert await tables.messages(turn.headers["X-Session-ID"]) == []
-
-
-async def test_who_leaves_a_test_chat_stops_the_model(tables: Platform, model: ModelServer, assistant_id: str) -> None:
-    model.script({"steps": [*HELLO["steps"][:2], {"hang": True}]})
-    async with streaming(tables, f"/assistants/{assistant_id}/test-chat", {"message": QUESTION}) as response:
-        async for line in response.aiter_lines():
-            if "content_block_delta" in line:
-                break
-
-    async def left() -> bool:
-        return any(request.hung_up for request in model.requests)
-
-    await until(left)
