@@ -14,7 +14,7 @@ class Conformance:
 
     def __init__(self, openapi: Mapping[str, Any]) -> None:
         self._routes = [
-            (re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)) + "$"), operations)
+            (re.compile(re.sub(r"\\{[^}]*\\}", "[^/]+", re.escape(path)) + r"\Z"), operations)
             for path, operations in openapi["paths"].items()
         ]
 

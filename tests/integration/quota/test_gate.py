@@ -89,6 +89,8 @@ async def other(gated: Platform) -> AsyncIterator[Other]:
     kept = {f"APP_ROLE_{layer}_CACHE_TTL_MINUTES": "5" for layer in ("USER", "ROLE", "MAPPING")}
     enforcing = replace(gated.surroundings, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true", **kept})
     async with running_platform(enforcing, gated.root, in_tables=True) as platform:
+        # Now: a start within a test would keep requests that are under way from being read.
+        assert platform.inference_api
         yield Other(platform, role)
 
 

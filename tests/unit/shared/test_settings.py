@@ -202,7 +202,7 @@ def test_f_rbac_18_a_cache_keeps_its_default_when_the_minutes_are_wrong(
         ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-central-1"),
     ],
 )
-def test_the_region(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str) -> None:
+def test_f_qtm_85_the_region(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert value_of(AwsSettings, "region") == region
@@ -261,7 +261,7 @@ def test_the_env_file_does_not_win_over_the_environment(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("module", [APP_API, INFERENCE_API])
-def test_a_start_neither_imports_the_sdk_nor_opens_a_connection(module: str) -> None:
+def test_f_qtm_85_a_start_neither_imports_the_sdk_nor_opens_a_connection(module: str) -> None:
     code = f"""
 import socket, sys
 def refuse(*_): raise AssertionError("a connection at import")

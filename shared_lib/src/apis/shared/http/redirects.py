@@ -1,21 +1,11 @@
-"""Which path a request means: the whole of it, or its other spelling, with or without the slash at its end."""
-
-import re
+"""The other spelling of a path, with or without the slash at its end."""
 
 from fastapi import FastAPI
 from starlette._utils import get_route_path
 from starlette.responses import RedirectResponse
-from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from apis.shared.http.failures import methods_of
-
-
-def match_whole_paths(app: FastAPI) -> None:
-    """Starlette's patterns end in `$`, which lets a line feed follow: a path with one is another path."""
-    for route in app.routes:
-        if isinstance(route, Route):
-            route.path_regex = re.compile(route.path_regex.pattern.removesuffix("$") + r"\Z")
 
 
 def redirect_relatively(app: FastAPI) -> None:

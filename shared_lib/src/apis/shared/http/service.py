@@ -23,7 +23,7 @@ from apis.shared.http.failures import install_handlers
 from apis.shared.http.log_format import BoundedJson
 from apis.shared.http.middleware import ErrorBoundary, RequestLog, WholeBodies
 from apis.shared.http.open_routes import OPEN_ROUTES, Route
-from apis.shared.http.redirects import match_whole_paths, redirect_relatively
+from apis.shared.http.redirects import redirect_relatively
 from apis.shared.http.router import AdminRoute, ResultRouter, is_admin_path, is_guarded
 from apis.shared.lifecycle import background, close_all, shutdown
 from apis.shared.settings import InstitutionSettings, WebSettings, settings
@@ -82,7 +82,6 @@ def create_service(
         app.include_router(router)
     add_docs(app)
     install_handlers(app)
-    match_whole_paths(app)
     redirect_relatively(app)
     app.state.max_body_bytes = max_body_bytes
     app.add_middleware(ErrorBoundary, shutdown=shutdown)
