@@ -1,8 +1,10 @@
 """`uvicorn apis.app_api.main:app`"""
 
+from apis.app_api.assistants.routes import router as assistants
 from apis.app_api.auth.routes import router as auth
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
+from apis.app_api.documents.routes import router as documents
 from apis.app_api.health.routes import router as health
 from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.models.routes import admin_router as managed_models
@@ -68,6 +70,8 @@ app = create_service(
     tags=[
         {"name": "Sign-in", "description": "From the identity provider to tokens, and back out."},
         {"name": "Sessions", "description": "The caller's conversations and their messages."},
+        {"name": "Assistants", "description": "Own instructions for the model, and with whom they are shared."},
+        {"name": "Documents", "description": "What an assistant's answers rest on: uploading, watching, deleting."},
         {"name": "Tools", "description": "Which tools there are, who may use them, and which are switched on."},
         {"name": "Models", "description": "Which models there are, what they cost, and who may use them."},
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
@@ -80,6 +84,8 @@ app = create_service(
         health,
         auth,
         sessions,
+        assistants,
+        documents,
         tools,
         tool_catalogue,
         models,

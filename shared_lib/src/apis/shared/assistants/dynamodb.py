@@ -111,11 +111,9 @@ class DynamoAssistants:
         return await self._table.put(item, condition=PK_ABSENT)
 
     @railway
-    async def change(
-        self, owner_id: str, assistant_id: str, change: AssistantChange
-    ) -> Result[Assistant, ErrorDetail]:
-        """The keys of the indexes go by the status, the visibility and the moment of creation, which never changes: each
-        is written with what it goes by, so that two changes at once cannot part them."""
+    async def change(self, owner_id: str, assistant_id: str, change: AssistantChange) -> Result[Assistant, ErrorDetail]:
+        """The keys of the indexes go by the status, the visibility and the moment of creation, which never changes:
+        each is written with what it goes by, so that two changes at once cannot part them."""
         lost = assistant_not_found(assistant_id)
         if not is_key(_partition(assistant_id)):
             return Failure(lost)

@@ -68,9 +68,7 @@ class LocalAssistants:
         path = self._path(assistant.assistant_id)
         return await asyncio.to_thread(replace_file, path, document_of(assistant))
 
-    async def change(
-        self, owner_id: str, assistant_id: str, change: AssistantChange
-    ) -> Result[Assistant, ErrorDetail]:
+    async def change(self, owner_id: str, assistant_id: str, change: AssistantChange) -> Result[Assistant, ErrorDetail]:
         @railway
         def changed() -> Result[Assistant, ErrorDetail]:
             document = self._owned(owner_id, assistant_id).unwrap()

@@ -40,9 +40,7 @@ class AssistantRepository(Protocol):
         """Fails with `bad_request` when it is too large to be stored."""
         ...
 
-    async def change(
-        self, owner_id: str, assistant_id: str, change: AssistantChange
-    ) -> Result[Assistant, ErrorDetail]:
+    async def change(self, owner_id: str, assistant_id: str, change: AssistantChange) -> Result[Assistant, ErrorDetail]:
         """The assistant as it is then. Fails with `not_found` when the owner has none with this id, and as `add`."""
         ...
 

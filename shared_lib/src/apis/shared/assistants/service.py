@@ -99,9 +99,7 @@ class AssistantService:
         (await self._assistants.add(assistant)).alt(_naming_the_field).unwrap()
         return Success(assistant)
 
-    async def change(
-        self, user_id: str, assistant_id: str, change: AssistantChange
-    ) -> Result[Assistant, ErrorDetail]:
+    async def change(self, user_id: str, assistant_id: str, change: AssistantChange) -> Result[Assistant, ErrorDetail]:
         """The assistant as it is then; without any change only its `updated_at` is new. Fails with `not_found` as
         `owned`."""
         changed = await self._assistants.change(user_id, assistant_id, {**change, "updated_at": zulu_form()})
@@ -116,7 +114,7 @@ class AssistantService:
         """The e-mails that it is shared with, ascending. Fails with `not_found` as `owned`."""
         owned, shares = await asyncio.gather(self.owned(user_id, assistant_id), self._assistants.shares(assistant_id))
         owned.unwrap()
-        return shares.map(_emails)
+        return Success(_emails(shares.unwrap()))
 
     @railway
     async def share(self, user_id: str, assistant_id: str, emails: Sequence[str]) -> Result[list[str], ErrorDetail]:
@@ -164,6 +162,4 @@ def get_assistants() -> AssistantService:
     index = storage.assistants_vector_store_index_name or DEFAULT_INDEX
     table = storage.assistants_table_name
     folder = storage.assistants_dir
-    return AssistantService(
-        DynamoAssistants(Table(table), index) if table else LocalAssistants(folder, index), index
-    )
+    return AssistantService(DynamoAssistants(Table(table), index) if table else LocalAssistants(folder, index), index)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 from apis.shared.errors import ErrorDetail, not_found
 from apis.shared.records import Record
 
-type DocumentStatus = Literal["uploading", "chunking", "embedding", "complete", "failed"]
+DocumentStatus = Literal["uploading", "chunking", "embedding", "complete", "failed"]
 
 MOST_CHUNKS: Final = 500
 """Of one document; ingestion refuses more."""

@@ -80,9 +80,7 @@ class DocumentRepository:
 
     async def add(self, document: Document) -> Result[None, ErrorDetail]:
         item = {name: value for name, value in document.model_dump(by_alias=True).items() if value is not None}
-        return await self._table.put(
-            {**item, **_key(document.assistant_id, document.document_id)}, condition=PK_ABSENT
-        )
+        return await self._table.put({**item, **_key(document.assistant_id, document.document_id)}, condition=PK_ABSENT)
 
     async def remove(self, assistant_id: str, document_ids: Sequence[str]) -> Result[None, ErrorDetail]:
         """The rows alone; absent ones count as removed."""

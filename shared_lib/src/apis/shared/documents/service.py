@@ -56,9 +56,7 @@ class DocumentService:
         self._vectors = vectors
 
     @railway
-    async def begin_upload(
-        self, user_id: str, assistant_id: str, new: NewDocument
-    ) -> Result[Upload, ErrorDetail]:
+    async def begin_upload(self, user_id: str, assistant_id: str, new: NewDocument) -> Result[Upload, ErrorDetail]:
         """Signed before the row is written, so that a failure leaves nothing. A blank type is signed as what browsers
         send then."""
         (await self._assistants.owned(user_id, assistant_id)).unwrap()
@@ -92,7 +90,7 @@ class DocumentService:
             self._assistants.owned(user_id, assistant_id), self._page(assistant_id, limit, token)
         )
         owned.unwrap()
-        return page
+        return Success(page.unwrap())
 
     @railway
     async def get(self, user_id: str, assistant_id: str, document_id: str) -> Result[Document, ErrorDetail]:
@@ -100,7 +98,9 @@ class DocumentService:
         owned, found = await asyncio.gather(
             self._assistants.owned(user_id, assistant_id), self._find(assistant_id, document_id)
         )
-        owned.alt(lambda error: document_not_found(document_id) if error.code is ErrorCode.NOT_FOUND else error).unwrap()
+        owned.alt(
+            lambda error: document_not_found(document_id) if error.code is ErrorCode.NOT_FOUND else error
+        ).unwrap()
         return require(found.unwrap(), document_not_found(document_id))
 
     @railway
@@ -135,9 +135,7 @@ class DocumentService:
         (await self._remove_objects(assistant_id, are_expected=bool(ids))).unwrap()
         return await self._rows.remove(assistant_id, ids)
 
-    async def _page(
-        self, assistant_id: str, limit: int | None, token: str | None
-    ) -> Result[DocumentPage, ErrorDetail]:
+    async def _page(self, assistant_id: str, limit: int | None, token: str | None) -> Result[DocumentPage, ErrorDetail]:
         if self._rows is None:
             return Success(DocumentPage([]))
         return await self._rows.page(assistant_id, limit=limit, token=token)
