@@ -17,9 +17,9 @@ from tests.integration.conftest import Aws
 from tests.support.aws_wire import Answer
 from tests.support.documents import pdf
 from tests.support.fault_proxy import Call, Fault, FaultKind
-from tests.support.stored.knowledge import ASSISTANTS, document
+from tests.support.stored import LEFT_OUT
+from tests.support.stored.assistants import ASSISTANTS, DOCUMENTS_BUCKET, document
 
-BUCKET = "ASSISTANTS_DOCUMENTS_BUCKET_NAME"
 DOCUMENT = "DOC-0123456789ab"
 
 
@@ -30,8 +30,10 @@ class Uploads:
         self.aws = aws
         self.stores = clients
         self.assistant_id = f"ast-{uuid4().hex[:12]}"
-        self.bucket = aws.environment[BUCKET]
-        aws.store(document(self.assistant_id, DOCUMENT, status="uploading", errorMessage="old", errorDetails="old"))
+        self.bucket = aws.environment[DOCUMENTS_BUCKET]
+        before = {"status": "uploading", "chunkCount": LEFT_OUT, "vectorStoreId": LEFT_OUT}
+        failed_before = {"errorMessage": "old", "errorDetails": "old"}
+        aws.store(document(self.assistant_id, DOCUMENT, filename="My Notes (v1).PDF", **before, **failed_before))
 
     def key(self, name: str) -> str:
         return f"assistants/{self.assistant_id}/documents/{DOCUMENT}/{name}"
