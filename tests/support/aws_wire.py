@@ -59,7 +59,7 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes) ->
 
 
 def _table(body: bytes) -> str | None:
-    found = re.search(rb'"TableName"\s*:\s*"([^"]+)"', body)
+    found = re.search(rb'(?:"TableName"\s*:|"RequestItems"\s*:\s*\{)\s*"([^"]+)"', body)
     return found.group(1).decode() if found else None
 
 

@@ -47,7 +47,14 @@ PRICES: dict[str, Any] = {
     "cacheWritePricePerMillionTokens": 1.25,
 }
 
-_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
+_ONLY_IN_TABLES = (
+    "DYNAMODB_SESSIONS",
+    "DYNAMODB_COST",
+    "DYNAMODB_SYSTEM",
+    "DYNAMODB_OIDC",
+    "AGENTCORE",
+    "ASSISTANTS_TABLE",
+)
 _TIMEOUT = 30.0
 # Idle connections go before the server closes them: at the moment when it does, a request would be lost.
 _SHORT_LIVED = httpx.Limits(keepalive_expiry=2)
@@ -226,7 +233,12 @@ class Platform(AwsAccess):
         service = self._running.enter_context(
             running_service(
                 "tests.support.steered:app",
-                {**chosen, "SESSIONS_DIR": str(self.root), "STEERED_APP": product.partition(":")[0]},
+                {
+                    **chosen,
+                    "SESSIONS_DIR": str(self.root),
+                    "ASSISTANTS_DIR": str(self.folder.assistants),
+                    "STEERED_APP": product.partition(":")[0],
+                },
                 health_path=HEALTH_PATHS[product],
             )
         )

@@ -19,7 +19,8 @@ from tests.support import stored
 from tests.support.aws_wire import SECRET_SAUCE, Answer
 from tests.support.fault_proxy import Call, Fault, FaultKind
 from tests.support.stored import Thing
-from tests.support.stored.knowledge import ASSISTANTS, document, ghost, vector
+from tests.support.stored.assistants import ASSISTANTS, document, ghost
+from tests.support.stored.knowledge import vector
 
 QUESTION = "What does it cost?"
 NEAR = by_words(QUESTION)
@@ -52,7 +53,10 @@ async def keys(knowledge: KnowledgeBase, assistant_id: str) -> list[str]:
 async def test_the_five_nearest_in_their_order_with_the_name_of_the_upload(
     aws: Aws, knowledge: KnowledgeBase, assistant: str
 ) -> None:
-    aws.store(document(assistant, "DOC-a", chunkCount=7), *(near(assistant, "DOC-a", n, f"text {n}") for n in range(7)))
+    aws.store(
+        document(assistant, "DOC-a", filename="My Notes (v1).PDF", chunkCount=7),
+        *(near(assistant, "DOC-a", number, f"text {number}", source="my_notes_(v1).pdf") for number in range(7)),
+    )
     chunks = await found(knowledge, assistant)
     assert [chunk.text for chunk in chunks] == [f"text {number}" for number in range(5)]
     assert chunks[0] == Chunk(

@@ -14,17 +14,18 @@ CREATED: Final = "2025-01-15T10:30:45.123456Z"
 
 def assistant(owner_id: str, assistant_id: str, **attributes: Any) -> Row:
     """A private one that is complete."""
-    status, created = attributes.get("status", "COMPLETE"), attributes.get("createdAt", CREATED)
-    visibility = attributes.get("visibility", "PRIVATE")
+    keys = {"status": "COMPLETE", "createdAt": CREATED, "visibility": "PRIVATE"}
+    keys |= {name: value for name, value in attributes.items() if name in keys and isinstance(value, str)}
+    by_status = f"STATUS#{keys['status']}#CREATED#{keys['createdAt']}"
     return row_of(
         ASSISTANTS,
         {
             "PK": f"AST#{assistant_id}",
             "SK": "METADATA",
             "GSI_PK": f"OWNER#{owner_id}",
-            "GSI_SK": f"STATUS#{status}#CREATED#{created}",
-            "GSI2_PK": f"VISIBILITY#{visibility}",
-            "GSI2_SK": f"STATUS#{status}#CREATED#{created}",
+            "GSI_SK": by_status,
+            "GSI2_PK": f"VISIBILITY#{keys['visibility']}",
+            "GSI2_SK": by_status,
             "assistantId": assistant_id,
             "ownerId": owner_id,
             "ownerName": "Ada",

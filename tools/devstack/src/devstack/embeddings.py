@@ -8,7 +8,7 @@ import re
 import zlib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import unquote
 
 if TYPE_CHECKING:
@@ -34,8 +34,9 @@ def by_words(text: str) -> list[float]:
     return [number / length for number in numbers]
 
 
-def is_model_installed() -> bool:
-    return importlib.util.find_spec("wordllama") is not None
+def best() -> Literal["words", "meaning"]:
+    """By what texts can be compared here; the small model is optional, as the language model is."""
+    return "meaning" if importlib.util.find_spec("wordllama") is not None else "words"
 
 
 def by_meaning(text: str) -> list[float]:

@@ -37,18 +37,16 @@ class Assistant(Record):
     tags: Texts = Field(default_factory=list)
     usage_count: int = 0
     created_at: str = ""
-    updated_at: str = ""
+    updated_at: str = Field(default_factory=lambda known: str(known["created_at"]))
     status: AssistantStatus = "COMPLETE"
     image_url: str | None = None
 
     @model_validator(mode="before")
     @classmethod
-    def _read_tolerantly(cls, document: Any) -> Any:  # Any: not validated yet
-        """What is null is absent; what was never changed was last changed at its creation."""
+    def _null_is_absent(cls, document: Any) -> Any:  # Any: not validated yet
         if not isinstance(document, Mapping):
             return document
-        known = {name: value for name, value in document.items() if value is not None}
-        return {"updatedAt": known.get("createdAt", ""), **known}
+        return {name: value for name, value in document.items() if value is not None}
 
     def is_open_to(self, user_id: str, *, has_share: bool) -> bool:
         """Whether this user may read and use it: a share counts only while the owner has not made it private."""
