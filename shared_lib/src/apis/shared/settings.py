@@ -207,6 +207,8 @@ class StorageSettings(Settings):
     dynamodb_user_files_table_name: str = "user-files"
     s3_user_files_bucket_name: str = "user-files"
     file_upload_max_files_per_message: Annotated[int, Field(ge=0)] = 5
+    file_upload_max_size_bytes: Annotated[int, Field(ge=0)] = 4 * 1024 * 1024
+    file_upload_user_quota_bytes: Annotated[int, Field(ge=0)] = 1024 * 1024 * 1024
     sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 
