@@ -9,7 +9,8 @@ provider would refuse is refused (`model_rules`). In a test:
 As a process of its own: `python -m tests.support.model_server --port 9000`, steered over HTTP: `POST /script` takes a
 JSON array of replies, `GET /requests` tells what came in, `DELETE /requests` forgets it and the script.
 
-`GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them.
+`GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them. What embeds a text
+(`POST /model/{id}/invoke`) is none either, and is handed to `embeddings`.
 
 A reply is a JSON object: either `status`, `headers` and `body`, or `steps`, which are written one after the other:
 
@@ -38,6 +39,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.model_rules import illegality, refused
 
@@ -111,6 +113,8 @@ class ModelServer:
     """Why requests were refused. A server that has run to its end with any fails the test."""
     listings: dict[str, Callable[[str], Reply]] = field(default_factory=lambda: dict(NO_MODELS))
     """By path; each is given the query."""
+    embeddings: str = ""
+    """URL of the AWS endpoint that has the embedding model."""
     _script: deque[Reply] = field(default_factory=deque)
     _connections: int = 0
 
@@ -175,12 +179,12 @@ class ModelServer:
         try:
             while (request := await _read(reader, connection)) is not None:
                 path, _, query = request.path.partition("?")
-                is_listing = request.method == "GET" and path in self.listings
-                handled = (
-                    self._list(self.listings[path](query), reader, writer)
-                    if is_listing
-                    else self._handle(request, reader, writer)
-                )
+                if request.method == "GET" and path in self.listings:
+                    handled = self._list(self.listings[path](query), reader, writer)
+                elif path.endswith("/invoke"):
+                    handled = self._hand_over(request, writer)
+                else:
+                    handled = self._handle(request, reader, writer)
                 if not await handled:
                     return
         except (OSError, asyncio.IncompleteReadError):
@@ -218,6 +222,21 @@ class ModelServer:
             await asyncio.gather(leaving, writing, return_exceptions=True)
         request.finished = not request.hung_up
         return request.finished and not writer.is_closing()
+
+    async def _hand_over(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Ask the AWS endpoint, and answer what it answers, or break off where it does."""
+        address = urlsplit(self.embeddings)
+        upstream, asking = await asyncio.open_connection(address.hostname, address.port)
+        body = json.dumps(request.body).encode()
+        headers = {**request.headers, "connection": "close", "content-length": str(len(body))}
+        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        try:
+            asking.write("\r\n".join([*lines, "", ""]).encode() + body)
+            writer.write(await upstream.read())
+            await writer.drain()
+        finally:
+            asking.close()
+        return False
 
     async def _list(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if not reply.get("hang"):

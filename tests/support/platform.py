@@ -381,6 +381,7 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
         identity_provider() as provider,
         ModelServer(otherwise=orders.obeyed).running_in_a_thread() as model,
     ):
+        model.embeddings = proxy.url
         variables = create_resources(endpoint.endpoint, prefix=prefix)
         proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: _memory(variables[stored.MEMORY]))
         proxy.answer("bedrock-agentcore", "RetrieveMemoryRecords", _remembered)

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 
@@ -51,10 +51,12 @@ class EmbeddedAws:
         reset(self.endpoint)
 
 
-def start(port: int, log_dir: Path) -> tuple[Child, str]:
+def start(port: int, log_dir: Path, *, embeddings: Literal["words", "meaning"] = "words") -> tuple[Child, str]:
     """The process and the URL that `ready` waits for."""
     environment = {**without_aws(plumbing()), **DUMMY_CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
-    child = processes.start("aws", "devstack.aws_server", str(port), environment=environment, log_dir=log_dir)
+    child = processes.start(
+        "aws", "devstack.aws_server", str(port), embeddings, environment=environment, log_dir=log_dir
+    )
     return child, f"http://{LOOPBACK}:{port}"
 
 

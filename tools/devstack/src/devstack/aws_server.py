@@ -1,4 +1,7 @@
-"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT`."""
+"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT [EMBEDDINGS]`.
+
+`EMBEDDINGS` is `words` (the default) or `meaning`, see `embeddings.py`.
+"""
 
 import logging
 import os
@@ -24,13 +27,20 @@ def main() -> None:
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb, moto_memory, moto_speed, moto_vectors  # noqa: PLC0415 - lazy, see above
+    from devstack import (  # noqa: PLC0415 - lazy, see above
+        embeddings,
+        moto_dynamodb,
+        moto_memory,
+        moto_speed,
+        moto_vectors,
+    )
 
     moto_dynamodb.install()
     moto_memory.install()
     moto_speed.install()
     moto_vectors.install()
-    application = DomainDispatcherApplication(create_backend_app)
+    embed = embeddings.by_meaning if sys.argv[2:] == ["meaning"] else embeddings.by_words
+    application = embeddings.EmbeddingModel(embed, DomainDispatcherApplication(create_backend_app))
     moto_speed.serve(ThreadedWSGIServer(LOOPBACK, port, application, MotoRequestHandler))
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 from apis.shared.aws.errors import aws_errors
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt, railway
-from devstack import aws, console, model, processes, services
+from devstack import aws, console, embeddings, model, processes, services
 from devstack.environment import REGION, caller, without_aws
 from devstack.failures import refusal
 from devstack.identity import process
 from devstack.identity.process import LocalIdentity
+from devstack.ingestion import process as ingestion
 from devstack.model import Model
 from devstack.options import Options
 from devstack.people import seed_people
@@ -80,12 +81,13 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
     if options.aws:
         aws_url, storage = None, _account(parent).unwrap()
     else:
-        endpoint, aws_url = aws.start(options.aws_port, log_dir)
+        endpoint, aws_url = aws.start(options.aws_port, log_dir, embeddings=embeddings.best())
         cleanup.callback(processes.stop, [endpoint])
         dependencies.append(endpoint)
         aws.ready(endpoint, aws_url).unwrap()
         storage = attempt(_furnish, parent, aws_url, chosen, errors=aws_errors()).unwrap()
         console.say(f"  aws            {aws_url}, {len(TABLES)} tables")
+        dependencies.append(_ingestion(storage, log_dir, cleanup))
 
     identity: LocalIdentity | None = None
     signing_in: Mapping[str, str] = services.DEVELOPMENT
@@ -118,6 +120,14 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
     console.say(f"  {'model':<14} {chosen.base_url}, {chosen.name}")
     apis = (app, inference)
     return Success(Stack(app_url, inference_url, aws_url, chosen, identity, log_dir, tuple(dependencies), apis))
+
+
+def _ingestion(storage: Mapping[str, str], log_dir: Path, cleanup: ExitStack) -> Child:
+    """Nobody waits for it: what is uploaded before it looks is found when it does."""
+    child = ingestion.start(storage, log_dir)
+    cleanup.callback(processes.stop, [child])
+    console.say(f"  ingestion      of documents, which are found by {embeddings.best()}")
+    return child
 
 
 @railway

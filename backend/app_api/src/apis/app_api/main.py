@@ -22,6 +22,7 @@ from apis.app_api.users.routes import router as users
 from apis.shared.auth.service import warn_of_tenant_name
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
+from apis.shared.knowledge.service import warn_without_knowledge
 from apis.shared.settings import (
     AppRoleCacheSettings,
     AuthSettings,
@@ -60,6 +61,7 @@ def _origins() -> tuple[str, ...]:
 def _on_start() -> None:
     warn_unaccounted()
     warn_of_tenant_name()
+    warn_without_knowledge()
 
 
 app = create_service(

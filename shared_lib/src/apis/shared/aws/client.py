@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from apis.shared.errors import ErrorDetail, timed_out
-from apis.shared.result import Failure, Result, attempt
+from apis.shared.result import ErrorTable, Failure, Result, attempt
 from apis.shared.settings import AwsSettings, settings
 
 if TYPE_CHECKING:
@@ -37,7 +37,8 @@ type Options = Mapping[str, Any]  # Any: what botocore's Config takes
 
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
-    that of the deployment. `options` is what its configuration has beside that of every client."""
+    that of the deployment. `errors` makes the table of its failures, by default the AWS rows of the vocabulary.
+    `options` is what its configuration has beside that of every client."""
 
     def __init__(
         self,
@@ -45,11 +46,13 @@ class ServiceClient[C]:
         *,
         speaks_json: bool = True,
         region: Callable[[], str] | None = None,
+        errors: Callable[[], ErrorTable] | None = None,
         options: "Callable[[Session], Options]" = lambda _: {},
     ) -> None:
         self._service = service
         self._speaks_json = speaks_json
         self._region = region or _region
+        self._errors = errors
         self._options = options
         self._lock = threading.Lock()
         self._client: C | None = None
@@ -77,7 +80,8 @@ class ServiceClient[C]:
     def _run[T](self, operation: Callable[[C], T], lost_condition: ErrorDetail | None) -> Result[T, ErrorDetail]:
         from apis.shared.aws.errors import aws_errors  # noqa: PLC0415 - lazy: botocore stays out of the start
 
-        return attempt(self._call_client, operation, errors=aws_errors(lost_condition))
+        errors = aws_errors(lost_condition) if self._errors is None else self._errors()
+        return attempt(self._call_client, operation, errors=errors)
 
     def _call_client[T](self, operation: Callable[[C], T]) -> T:
         return operation(self._connected())

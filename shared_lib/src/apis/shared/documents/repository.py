@@ -4,7 +4,7 @@ Ingestion writes to the same rows without asking whether they are there: a docum
 as a row without its `documentId`. Such a row is no document.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from apis.shared.aws.dynamodb import (
@@ -17,6 +17,7 @@ from apis.shared.aws.dynamodb import (
     RangeKey,
     Table,
     delete_many,
+    get_many,
     is_key,
     parse_as,
 )
@@ -50,6 +51,17 @@ class DocumentRepository:
             return Success(None)
         item = (await self._table.get(key, consistent=True)).unwrap()
         return parse_as(Document, item) if item is not None and _is_document(item) else Success(None)
+
+    @railway
+    async def find_many(
+        self, assistant_id: str, document_ids: Collection[str]
+    ) -> Result[dict[str, Document], ErrorDetail]:
+        """Those that there are, by id, in one round trip for a hundred."""
+        keys = [_key(assistant_id, one) for one in document_ids]
+        legal = [key for key in keys if is_key(key["PK"]) and is_key(key["SK"], SORT_KEY_BYTES)]
+        items = (await get_many(self._table, legal, consistent=True)).unwrap()
+        found = collect(parse_as(Document, item) for item in items if _is_document(item)).unwrap()
+        return Success({document.document_id: document for document in found})
 
     @railway
     async def page(

@@ -1,14 +1,14 @@
 """The vectors of documents, in an index that refuses what the service refuses."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
-from apis.shared.assistants.document_vectors import DocumentVectors, get_document_vectors
 from apis.shared.aws.vectors import Hit, VectorIndex
-from apis.shared.errors import ErrorCode
+from apis.shared.documents.models import vector_keys
+from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Result, error_of
 from tests.integration.conftest import Aws, Configure
 from tests.support import stored
@@ -25,26 +25,27 @@ def index(aws: Aws) -> VectorIndex:
     return VectorIndex(aws.vector_index["vectorBucketName"], aws.vector_index["indexName"])
 
 
-@pytest.fixture
-def documents(index: VectorIndex) -> DocumentVectors:
-    return DocumentVectors(index)
+async def nearest(
+    index: VectorIndex, assistant_id: str, at: list[float], top_k: int = 5
+) -> Result[list[Hit], ErrorDetail]:
+    return await index.nearest(at, where={"assistant_id": assistant_id}, top_k=top_k)
 
 
-def found(outcome: Result[list[Hit], object]) -> list[str]:
-    return [hit.key for hit in outcome.unwrap()]
+def keys_of(*document_ids: str) -> list[str]:
+    return [key for document_id in document_ids for key in vector_keys(document_id)]
 
 
-async def test_the_nearest_chunks_of_one_assistant(aws: Aws, documents: DocumentVectors) -> None:
+async def test_the_nearest_chunks_of_one_assistant(aws: Aws, index: VectorIndex) -> None:
     aws.store(*vectors("ast-1", "DOC-a", 4), vector("ast-10", "DOC-b", 0), vector("ast-1", "DOC-c", 0, at=(-1.0,)))
-    hits = (await documents.nearest("ast-1", numbers(2.0), top_k=4)).unwrap()
+    hits = (await nearest(index, "ast-1", numbers(2.0), 4)).unwrap()
     assert [hit.key for hit in hits] == ["DOC-a#0", "DOC-a#1", "DOC-a#2", "DOC-a#3"]
     assert hits[0].distance == 0.0
     assert hits[0].metadata == {
         "text": "chunk 0", "document_id": "DOC-a", "assistant_id": "ast-1", "source": "a.pdf"
     }  # fmt: skip
-    far = (await documents.nearest("ast-1", numbers(1.0), top_k=5)).unwrap()[-1]
+    far = (await nearest(index, "ast-1", numbers(1.0), 5)).unwrap()[-1]
     assert (far.key, far.distance) == ("DOC-c#0", 2.0)
-    assert found(await documents.nearest("ast-2", numbers(1.0), top_k=5)) == []
+    assert (await nearest(index, "ast-2", numbers(1.0))).unwrap() == []
 
 
 @pytest.mark.parametrize(
@@ -59,39 +60,37 @@ async def test_the_nearest_chunks_of_one_assistant(aws: Aws, documents: Document
     ],
     ids=["nothing", "nulls", "distance zero", "not a number", "not a number, as text", "far"],
 )
-async def test_a_hit_with_little_in_it(aws: Aws, documents: DocumentVectors, given: str, read: Hit) -> None:
+async def test_a_hit_with_little_in_it(aws: Aws, index: VectorIndex, given: str, read: Hit) -> None:
     body = f'{{"vectors": [{given}], "distanceMetric": "cosine"}}'.encode()
     with aws.proxy.answering(lambda call: _if_query(call.target.operation, body)):
-        assert (await documents.nearest("ast-1", numbers(1.0), top_k=5)).unwrap() == [read]
+        assert (await nearest(index, "ast-1", numbers(1.0), 5)).unwrap() == [read]
 
 
 def _if_query(operation: str, body: bytes) -> Answer | None:
     return Answer(200, "application/json", body) if operation == "QueryVectors" else None
 
 
-async def test_deleting_a_document_leaves_no_vector_of_it_and_all_of_others(
-    aws: Aws, documents: DocumentVectors
-) -> None:
+async def test_deleting_a_document_leaves_no_vector_of_it_and_all_of_others(aws: Aws, index: VectorIndex) -> None:
     aws.store(vector("ast-1", "DOC-a", 0), vector("ast-1", "DOC-a", 499), vector("ast-1", "DOC-ab", 0))
     with aws.proxy.recording(containing="DOC-a#") as recording:
-        assert error_of(await documents.delete(["DOC-a"])) is None
-        assert error_of(await documents.delete(["DOC-a"])) is None
+        assert error_of(await index.delete(keys_of("DOC-a"))) is None
+        assert error_of(await index.delete(keys_of("DOC-a"))) is None
     assert list(aws.vectors()) == ["DOC-ab#0"]
     assert [call.target.operation for call in recording.calls] == ["DeleteVectors", "DeleteVectors"]
 
 
-async def test_many_documents_in_few_calls_and_none_in_no_call(aws: Aws, documents: DocumentVectors) -> None:
+async def test_many_documents_in_few_calls_and_none_in_no_call(aws: Aws, index: VectorIndex) -> None:
     aws.store(*(vector("ast-1", f"DOC-{number}", number) for number in range(3)))
     with aws.proxy.recording() as recording:
-        assert error_of(await documents.delete([])) is None
-        assert error_of(await documents.delete(["DOC-0", "DOC-1", "DOC-2", "DOC-1"])) is None
+        assert error_of(await index.delete(keys_of())) is None
+        assert error_of(await index.delete(keys_of("DOC-0", "DOC-1", "DOC-2", "DOC-1"))) is None
     assert aws.vectors() == {}
     assert [str(call.target) for call in recording.calls] == ["s3vectors.DeleteVectors"] * 3
 
 
-async def test_one_batch_that_fails_fails_the_deletion(aws: Aws, documents: DocumentVectors) -> None:
+async def test_one_batch_that_fails_fails_the_deletion(aws: Aws, index: VectorIndex) -> None:
     with aws.proxy.injecting(Fault(FaultKind.THROTTLED, operation="DeleteVectors", nth=2)):
-        error = error_of(await documents.delete(["DOC-a", "DOC-b", "DOC-c"]))
+        error = error_of(await index.delete(keys_of("DOC-a", "DOC-b", "DOC-c")))
     assert error is not None
     assert error.code is ErrorCode.SERVICE_UNAVAILABLE
 
@@ -110,10 +109,10 @@ async def test_keys_are_read_page_by_page_and_without_content(
     assert not any("returnMetadata" in call.text or "returnData" in call.text for call in recording.calls)
 
 
-OPERATIONS: dict[str, Callable[[DocumentVectors, VectorIndex], object]] = {
-    "QueryVectors": lambda documents, _: documents.nearest("ast-1", numbers(1.0), top_k=5),
-    "DeleteVectors": lambda documents, _: documents.delete(["DOC-a"]),
-    "ListVectors": lambda _, index: index.keys_beginning("DOC-a#"),
+OPERATIONS: dict[str, Callable[[VectorIndex], Awaitable[Result[Any, ErrorDetail]]]] = {
+    "QueryVectors": lambda index: nearest(index, "ast-1", numbers(1.0)),
+    "DeleteVectors": lambda index: index.delete(keys_of("DOC-a")),
+    "ListVectors": lambda index: index.keys_beginning("DOC-a#"),
 }
 CODES = {
     FaultKind.ACCESS_DENIED: ErrorCode.INTERNAL_ERROR,
@@ -126,22 +125,18 @@ CODES = {
 
 @pytest.mark.parametrize("kind", CODES, ids=lambda kind: str(kind.value))
 @pytest.mark.parametrize("operation", OPERATIONS)
-async def test_failures(
-    aws: Aws, documents: DocumentVectors, index: VectorIndex, operation: str, kind: FaultKind
-) -> None:
+async def test_failures(aws: Aws, index: VectorIndex, operation: str, kind: FaultKind) -> None:
     with aws.proxy.injecting(Fault(kind, operation=operation)) as injected:
-        error = error_of(await OPERATIONS[operation](documents, index))  # type: ignore[misc]  # each is a coroutine
+        error = error_of(await OPERATIONS[operation](index))
     assert injected.hits == 1
     assert error is not None
     assert error.code is CODES[kind]
 
 
 @pytest.mark.parametrize("operation", ["QueryVectors", "ListVectors"])
-async def test_an_answer_of_another_shape(
-    aws: Aws, documents: DocumentVectors, index: VectorIndex, operation: str
-) -> None:
+async def test_an_answer_of_another_shape(aws: Aws, index: VectorIndex, operation: str) -> None:
     with aws.proxy.injecting(Fault(FaultKind.CORRUPT_ITEM, operation=operation)):
-        error = error_of(await OPERATIONS[operation](documents, index))  # type: ignore[misc]  # each is a coroutine
+        error = error_of(await OPERATIONS[operation](index))
     assert error is not None
     assert error.code is ErrorCode.SERVICE_UNAVAILABLE
 
@@ -157,17 +152,10 @@ async def test_throttling_is_tried_again(aws: Aws, index: VectorIndex, configure
 @pytest.mark.parametrize("operation", OPERATIONS)
 async def test_a_missing_index_is_our_configuration(aws: Aws, operation: str) -> None:
     absent = VectorIndex(aws.vector_index["vectorBucketName"], "no-such-index")
-    error = error_of(await OPERATIONS[operation](DocumentVectors(absent), absent))  # type: ignore[misc]  # each is a coroutine
+    error = error_of(await OPERATIONS[operation](absent))
     assert error is not None
     assert error.code is ErrorCode.INTERNAL_ERROR
     assert error.context["aws_code"] == "NotFoundException"
-
-
-@pytest.mark.parametrize("variable", [stored.VECTOR_BUCKET, stored.VECTOR_INDEX])
-def test_without_one_of_the_variables_there_is_no_index(aws: Aws, configure: Configure, variable: str) -> None:
-    assert get_document_vectors() is not None
-    configure(**{variable: ""})
-    assert get_document_vectors() is None
 
 
 REFUSED: dict[str, tuple[str, dict[str, Any]]] = {
