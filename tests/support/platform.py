@@ -167,7 +167,7 @@ class RunningService:
 
     def __init__(self, service: Service) -> None:
         self.process = service
-        openapi = httpx.get(f"{service.base_url}/openapi.json", trust_env=False).json()
+        openapi = httpx.get(f"{service.base_url}/openapi.json", trust_env=False, timeout=_TIMEOUT).json()
         self._conformance = Conformance(openapi)
         self.http = self.client()
         self._steering = httpx.AsyncClient(

@@ -383,7 +383,8 @@ async def test_f_doc_08_a_bad_token_is_not_the_first_page(in_table: Assistants) 
     assistant_id = an_assistant(in_table)
     foreign = {"PK": f"AST#{assistant_id}0", "SK": "DOC#DOC-1"}
     outside = {"PK": f"AST#{assistant_id}", "SK": "METADATA"}
-    encoded = [base64.b64encode(json.dumps(key).encode()).decode() for key in (foreign, outside, {}, [])]
+    keys: list[Any] = [foreign, outside, {}, []]
+    encoded = [base64.b64encode(json.dumps(key).encode()).decode() for key in keys]
     for token in ("more", "%", *encoded):
         answer = await in_table("GET", f"/{assistant_id}/documents?next_token={quote(token, safe='')}")
         await in_table.assert_failed(answer, 400, "bad_request")

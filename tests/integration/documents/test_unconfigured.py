@@ -11,6 +11,7 @@ from apis.shared.documents.service import DocumentService, get_documents
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success, error_of
 from tests.integration.conftest import Aws, Configure
+from tests.support.stored import LEFT_OUT
 from tests.support.stored.assistants import ASSISTANTS, assistant, document, share
 
 OWNER = "600000000"
@@ -67,9 +68,8 @@ async def test_f_doc_12_without_a_vector_index_only_what_has_no_vectors_is_delet
 ) -> None:
     configure(ASSISTANTS_VECTOR_STORE_INDEX_NAME=None)
     assistant_id = f"ast-{request.node.name}"
-    row = document(assistant_id, "DOC-1", status="uploading", **({"chunkCount": chunks} if chunks is not None else {}))
-    if chunks is None:
-        del row.item["chunkCount"]
+    counted = LEFT_OUT if chunks is None else chunks
+    row = document(assistant_id, "DOC-1", status="uploading", chunkCount=counted)
     aws.store(assistant(OWNER, assistant_id), row)
     outcome = await operation(get_documents(), assistant_id)
     if chunks:
