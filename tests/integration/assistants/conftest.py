@@ -89,7 +89,7 @@ class Assistants:
         return record
 
     async def _recorded(self, request_id: str) -> list[Record]:
-        return self.platform.records(request_id, FAILED)
+        return self.platform.app_api.log.of(request_id, FAILED)
 
 
 @pytest.fixture

@@ -61,6 +61,11 @@ def decode_owner_token(token: str, *, partition: str) -> Result[dict[str, str], 
             return Failure(_BAD_TOKEN)
 
 
+def decode_key_cursor(cursor: str, *, partition: str, prefix: str) -> Result[dict[str, str], ErrorDetail]:
+    """`decode_key_token` for a parameter that is called `cursor`."""
+    return decode_key_token(cursor, partition=partition, prefix=prefix).alt(lambda _: BAD_CURSOR)
+
+
 def encode_cursor(key: Mapping[str, str], index: str) -> str:
     """base64 of the JSON of the last key of an index, `GSI3` for instance: {"PK", "SK", "GSI3PK", "GSI3SK"}."""
     return encode_text(json.dumps({name: key[name] for name in _names(index)}))

@@ -220,6 +220,8 @@ class StorageSettings(Settings):
     assistants_vector_store_bucket_name: str | None = None
     assistants_vector_store_index_name: str | None = None
     assistants_dir: Folder = Field(default_factory=lambda: source_root() / "assistants")
+    file_upload_max_size_bytes: Annotated[int, Field(ge=0)] = 4 * 1024 * 1024
+    file_upload_user_quota_bytes: Annotated[int, Field(ge=0)] = 1024 * 1024 * 1024
     sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 

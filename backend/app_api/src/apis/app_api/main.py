@@ -6,6 +6,7 @@ from apis.app_api.chat.routes import router as chat
 from apis.app_api.costs.routes import admin_router as admin_costs
 from apis.app_api.costs.routes import router as costs
 from apis.app_api.documents.routes import router as documents
+from apis.app_api.files.routes import router as files
 from apis.app_api.health.routes import router as health
 from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.memory.routes import router as memory
@@ -85,6 +86,7 @@ app = create_service(
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Quota", "description": "Who may spend how much: tiers, whom they are for, and what came of it."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
+        {"name": "Files", "description": "What the caller has uploaded to attach to messages."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
     routers=[
@@ -109,6 +111,7 @@ app = create_service(
         quota,
         costs,
         admin_costs,
+        files,
     ],
     origins=_origins(),
     max_body_bytes=MAX_BODY_BYTES,

@@ -77,6 +77,18 @@ class Refusal:
             return any(reason.code in CONDITION_FAILED for reason in self.reasons)
         return self.code in CONDITION_FAILED
 
+    @property
+    def lost_operation(self) -> int | None:
+        """Which operation of a transaction had a condition that did not hold: the first."""
+        lost = (place for place, reason in enumerate(self.reasons) if reason.code in CONDITION_FAILED)
+        return next(lost, None)
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether a transaction was cancelled for no other reason than that another write was at its items."""
+        faults = {reason.code for reason in self.reasons} - {"None"}
+        return self.code == CANCELLED and bool(faults) and faults <= _CONFLICTING
+
     def failure(self, cause: Exception, lost: ErrorDetail | None = None) -> ErrorDetail:
         """The failure that `cause` stands for; a lost condition becomes `lost`, by default `conflict`."""
         known = self._cancellation(lost or LOST_CONDITION) if self.code == CANCELLED else None

@@ -22,7 +22,15 @@ from apis.shared.aws.dynamodb.expressions import (
     assigned_once,
     increased,
 )
-from apis.shared.aws.dynamodb.table import Page, Query, Table, is_lost_condition, transact
+from apis.shared.aws.dynamodb.table import (
+    Page,
+    Query,
+    Table,
+    is_contended,
+    is_lost_condition,
+    lost_operation,
+    transact,
+)
 from apis.shared.aws.dynamodb.values import (
     PARTITION_KEY_BYTES,
     SORT_KEY_BYTES,
@@ -73,8 +81,10 @@ __all__ = [
     "encode_item",
     "get_many",
     "increased",
+    "is_contended",
     "is_key",
     "is_lost_condition",
+    "lost_operation",
     "parse_as",
     "plain",
     "transact",

@@ -16,6 +16,7 @@ from apis.shared.aws.dynamodb.expressions import (
     UpdateExpression,
 )
 from apis.shared.aws.dynamodb.values import Item, Key, Value, decode_item, encode_item
+from apis.shared.aws.vocabulary import Refusal
 from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect
 
@@ -240,9 +241,27 @@ async def transact(
 
 def is_lost_condition(error: ErrorDetail) -> bool:
     """Whether the service refused because a condition of the call did not hold."""
+    refusal = _refusal(error)
+    return refusal is not None and refusal.is_lost_condition
+
+
+def lost_operation(error: ErrorDetail) -> int | None:
+    """Which operation of a transaction had a condition that did not hold: the first. None when it failed otherwise."""
+    refusal = _refusal(error)
+    return None if refusal is None else refusal.lost_operation
+
+
+def is_contended(error: ErrorDetail) -> bool:
+    """Whether a transaction was not done only because another write was at the same items: it may well succeed when
+    it is sent again."""
+    refusal = _refusal(error)
+    return refusal is not None and refusal.is_contended
+
+
+def _refusal(error: ErrorDetail) -> Refusal | None:
     from apis.shared.aws.dynamodb.transport import Refused  # noqa: PLC0415 - lazy: aiohttp stays out of the start
 
-    return isinstance(error.cause, Refused) and error.cause.refusal.is_lost_condition
+    return error.cause.refusal if isinstance(error.cause, Refused) else None
 
 
 def _whether(outcome: Result[None, ErrorDetail]) -> Result[bool, ErrorDetail]:
