@@ -84,9 +84,10 @@ class Refusal:
 
     @property
     def is_contended(self) -> bool:
-        """Whether a transaction was cancelled for no other reason than that another write was at its items."""
-        faults = {reason.code for reason in self.reasons} - {"None"}
-        return self.code == CANCELLED and bool(faults) and faults <= _CONFLICTING
+        """Whether it was not done because a transaction was at its items, and no condition was lost."""
+        if self.code == CANCELLED:
+            return self.lost_operation is None and any(reason.code in _CONFLICTING for reason in self.reasons)
+        return self.code in _CONFLICTING
 
     @property
     def is_cut_short(self) -> bool:
