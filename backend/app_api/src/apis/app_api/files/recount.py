@@ -1,7 +1,7 @@
 """For operators: `python -m apis.app_api.files.recount USER_ID ...` counts anew what a user's files take up.
 
-Records of files expire after a year without being subtracted, so the counter of a user who stays long only grows. It may
-be run while the user works. The variables of the service say where the table is.
+Records of files expire after a year without being subtracted, so the counter of a user who stays long only grows. It
+may be run while the user works. The variables of the service say where the table is.
 """
 
 import asyncio
