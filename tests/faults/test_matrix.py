@@ -37,7 +37,14 @@ EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {
     FaultKind.CORRUPT_ITEM: frozenset({"internal_error"}),
     FaultKind.GARBAGE: frozenset({"internal_error", "service_unavailable"}),
 }
-STATUS_OF = {"internal_error": 500, "service_unavailable": 503, "timeout": 504}
+STATUS_OF = {
+    "bad_request": 400,
+    "not_found": 404,
+    "quota_exceeded": 429,
+    "internal_error": 500,
+    "service_unavailable": 503,
+    "timeout": 504,
+}
 QUICK = [kind for kind in FaultKind if kind is not FaultKind.TIMEOUT]
 SITES = {f"{site.module}:{site.function}" for site in suppression_sites(Path(__file__).resolve().parents[2])}
 

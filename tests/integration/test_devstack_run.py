@@ -20,7 +20,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devstack import model
+from devstack import model, objects
 from devstack.environment import plumbing
 from devstack.ports import free_port
 from tests.support.documents import pdf
@@ -28,7 +28,7 @@ from tests.support.documents import pdf
 pytestmark = pytest.mark.timeout(300)
 
 READY = "Everything is running"
-PARTS = ("app", "inference", "aws", "model", "identity")
+PARTS = ("app", "inference", "aws", "model", "identity", "objects")
 
 
 @dataclass
@@ -173,7 +173,7 @@ def uploaded(app: httpx.Client, data: bytes) -> dict[str, object]:
 def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
     with model_listing() as url, devstack(tmp_path, "--model-url", url) as run:
         run.wait_for(READY)
-        assert run.listening() == {"app", "inference", "aws"}
+        assert run.listening() == {"app", "inference", "aws"} | ({"objects"} if objects.is_installed() else set())
         run.process.send_signal(number)
         status, text = run.ended()
         assert status == 0

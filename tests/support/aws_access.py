@@ -23,6 +23,8 @@ class AwsAccess:
 
     endpoint: str
     variables: Mapping[str, str]
+    objects: str | None = None
+    """The endpoint of the buckets, if it is another one."""
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def boto(self, service: str) -> Any:
@@ -31,7 +33,7 @@ class AwsAccess:
             if service not in self._clients:
                 self._clients[service] = boto3.session.Session().client(
                     service,
-                    endpoint_url=self.endpoint,
+                    endpoint_url=(self.objects if service == "s3" else None) or self.endpoint,
                     region_name=REGION,
                     aws_access_key_id=DUMMY_CREDENTIALS["AWS_ACCESS_KEY_ID"],
                     aws_secret_access_key=DUMMY_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],

@@ -40,6 +40,8 @@ class Answer:
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    """What an answer to HEAD says of a body that it does not have."""
 
 
 def identify(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Target:

@@ -203,7 +203,8 @@ class Platform(AwsAccess):
     """Both services in one storage mode; `in_tables` is false for sessions in files below `root`."""
 
     def __init__(self, surroundings: Surroundings, root: Path, *, in_tables: bool, running: AsyncExitStack) -> None:
-        super().__init__(surroundings.endpoint.endpoint, surroundings.variables)
+        objects = surroundings.chosen.get("AWS_ENDPOINT_URL_S3")
+        super().__init__(surroundings.endpoint.endpoint, surroundings.variables, objects)
         self.surroundings = surroundings
         self.proxy, self.model, self.provider = surroundings.proxy, surroundings.model, surroundings.provider
         self.memory = surroundings.memory

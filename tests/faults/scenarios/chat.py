@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.scenario import MESSAGE, Case, Message, Scenario, say
+from tests.faults.scenarios.files import UPLOAD, a_ready_file
 from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
 from tests.support import stored
 from tests.support.fault_proxy import FaultKind
@@ -14,6 +15,11 @@ from tests.support.stored import Thing
 def a_priced_model(_: Platform, case: Case) -> Iterator[Thing]:
     prices: dict[str, Any] = {"inputPricePerMillionTokens": 3, "outputPricePerMillionTokens": 15}
     yield stored.managed_model(case.model_id, availableToRoles=[case.role], **prices)
+
+
+def a_priced_model_and_a_file(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from a_priced_model(platform, case)
+    yield from a_ready_file(platform, case)
 
 
 def a_model_and_all_tools(platform: Platform, case: Case) -> Iterator[Thing]:
@@ -62,7 +68,7 @@ def turn(name: str, text: str, **options: Any) -> Scenario:
 
 
 SCENARIOS = [
-    turn("first turn", MESSAGE, arrange=a_priced_model),
+    turn("first turn", MESSAGE, arrange=a_priced_model_and_a_file, members={"file_upload_ids": [UPLOAD]}),
     turn("second turn", MESSAGE, arrange=a_conversation_of_a_known_user, harmless=READ_AGAIN),
     turn(
         "turn with a tool",

@@ -1,7 +1,7 @@
 """An embedded AWS endpoint (moto in server mode) and the resources of the platform in it."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,15 +82,16 @@ def reset(endpoint: str) -> None:
     httpx.post(f"{endpoint}/moto-api/reset", trust_env=False, timeout=_START_SECONDS).raise_for_status()
 
 
-def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
-    """Create all tables, buckets, the vector index and an AgentCore memory on an endpoint that lacks them.
+def create_resources(endpoint: str, *, prefix: str = "local", objects: str | None = None) -> dict[str, str]:
+    """Create all tables, buckets, the vector index and an AgentCore memory on an endpoint that lacks them. `objects` is
+    that of the buckets, if it is another one.
 
     The result is the environment that makes both services use them, credentials and region included. Two prefixes
     are two independent sets on one endpoint.
     """
     session, direct = _session(), _no_proxy()
     dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint, config=direct)
-    s3: S3Client = session.client("s3", endpoint_url=endpoint, config=direct)
+    s3: S3Client = session.client("s3", endpoint_url=objects or endpoint, config=direct)
     control: BedrockAgentCoreControlClient = session.client(
         "bedrock-agentcore-control", endpoint_url=endpoint, config=direct
     )
@@ -105,6 +106,7 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
             future.result()
     return {
         **service_environment(endpoint),
+        **({"AWS_ENDPOINT_URL_S3": objects} if objects is not None else {}),
         **{table.variable: f"{prefix}-{table.name}" for table in TABLES},
         **{bucket.variable: f"{prefix}-{bucket.name}" for bucket in BUCKETS},
         VECTORS.bucket_variable: f"{prefix}-{VECTORS.bucket}",
@@ -112,6 +114,13 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
         "AGENTCORE_MEMORY_TYPE": "dynamodb",
         "AGENTCORE_MEMORY_ID": memory.result(),
     }
+
+
+def create_buckets(endpoint: str, names: Mapping[str, str]) -> None:
+    """Those that the variables `names` name, on an endpoint that does not have them yet."""
+    s3: S3Client = _session().client("s3", endpoint_url=endpoint, config=_no_proxy())
+    for bucket in BUCKETS:
+        _create_bucket(s3, bucket, names[bucket.variable])
 
 
 def service_environment(endpoint: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ Everything is running; Ctrl-C stops it.
   App API        {stack.app_url}  (documentation: {stack.app_url}/docs)
   Inference API  {stack.inference_url}  (documentation: {stack.inference_url}/docs)
   AWS            {stack.aws_url or "your account"}
+  Objects        {stack.objects_url or "as AWS"}
   Model          {stack.model.name} at {stack.model.base_url}
   Identity       {stack.identity.url if stack.identity is not None else "nobody has to sign in"}
   Logs           {stack.log_dir}

@@ -8,11 +8,13 @@ from botocore.exceptions import (
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
 from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
+from botocore.parsers import ResponseParserError
 
 from apis.shared.aws.vocabulary import Reason, Refusal
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
@@ -39,6 +41,9 @@ def aws_errors(lost_condition: ErrorDetail | None = None) -> ErrorTable:
     return ErrorTable.of(
         (ClientError, classify),
         (UnintelligibleAnswer, service_unavailable),
+        # Half an answer.
+        (ResponseParserError, service_unavailable),
+        (IncompleteReadError, service_unavailable),
         (ReadTimeoutError, timed_out),
         (ConnectTimeoutError, timed_out),
         (EndpointConnectionError, service_unavailable),

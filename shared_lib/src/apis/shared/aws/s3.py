@@ -87,7 +87,10 @@ class Bucket:
         if _is_absent(looked):
             return Success(None)
         looked.unwrap()
-        return Success((await self._head(key)).unwrap())
+        appeared = await self._head(key)
+        if _is_absent(appeared):
+            return Failure(_not_of_s3("GetObject"))
+        return Success(appeared.unwrap())
 
     async def delete(self, key: str) -> Result[None, ErrorDetail]:
         """Deleting an absent object succeeds."""

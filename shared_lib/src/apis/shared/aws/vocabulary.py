@@ -85,9 +85,15 @@ class Refusal:
 
     @property
     def is_contended(self) -> bool:
-        """Whether a transaction was cancelled for no other reason than that another write was at its items."""
-        faults = {reason.code for reason in self.reasons} - {"None"}
-        return self.code == CANCELLED and bool(faults) and faults <= _CONFLICTING
+        """Whether it was not done because a transaction was at its items, and no condition was lost."""
+        if self.code == CANCELLED:
+            return self.lost_operation is None and any(reason.code in _CONFLICTING for reason in self.reasons)
+        return self.code in _CONFLICTING
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the body broke before it named its code; the SDK then gives the status, as it does for HEAD."""
+        return self.operation == "GetObject" and self.code == str(self.status)
 
     def failure(self, cause: Exception, lost: ErrorDetail | None = None) -> ErrorDetail:
         """The failure that `cause` stands for; a lost condition becomes `lost`, by default `conflict`."""
@@ -118,6 +124,6 @@ def _by_code(code: str, refusal: Refusal, lost: ErrorDetail) -> ErrorDetail:  # 
         return bad_request(_TOO_LARGE_MESSAGE)
     if code in _NO_OBJECT or (code == "404" and refusal.operation == "HeadObject"):
         return not_found("The stored object does not exist.")
-    if code in _DOWN or code.startswith("ServiceUnavailable") or refusal.status >= 500:
+    if code in _DOWN or code.startswith("ServiceUnavailable") or refusal.status >= 500 or refusal.is_cut_short:
         return service_unavailable()
     return internal_error()

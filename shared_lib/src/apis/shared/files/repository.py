@@ -92,9 +92,10 @@ class FileRepository:
     async def mark_failed(self, file: FileRecord) -> Result[bool, ErrorDetail]:
         """False when it was not pending any more."""
         change = assigned({"status": "failed", "updatedAt": zulu_form()})
-        return await self._table.update_if(
+        done = await self._table.update_if(
             _file_key(file.user_id, file.upload_id), change, condition=PK_EXISTS & F("status").equals("pending")
         )
+        return done.alt(lambda error: _busy(error) if is_contended(error) else error)
 
     async def make_ready(
         self, file: FileRecord, stored: StoredObject, *, quota: int
@@ -219,6 +220,11 @@ def _quota_key(user_id: str) -> dict[str, str]:
     return {"PK": f"USER#{user_id}", "SK": "QUOTA"}
 
 
+def _busy(error: ErrorDetail) -> ErrorDetail:
+    """No lost condition: the same write may succeed later."""
+    return service_unavailable(error.cause, reason="transactions on the same records")
+
+
 async def _written(operations: Sequence[Operation]) -> Result[int | None, ErrorDetail]:
     """None when all were done, else the first whose condition did not hold. A user's files share the record that
     counts them: transactions that meet there are tried again, and at last the store is too busy."""
@@ -227,7 +233,7 @@ async def _written(operations: Sequence[Operation]) -> Result[int | None, ErrorD
         match done:
             case Failure(error) if is_contended(error):
                 if pause is None:
-                    return Failure(service_unavailable(error.cause, reason="other transactions on the same records"))
+                    return Failure(_busy(error))
                 await asyncio.sleep(random.random() * pause)  # noqa: S311 - jitter, no secret
             case Failure(error):
                 lost = lost_operation(error)

@@ -252,8 +252,7 @@ def lost_operation(error: ErrorDetail) -> int | None:
 
 
 def is_contended(error: ErrorDetail) -> bool:
-    """Whether a transaction was not done only because another write was at the same items: it may well succeed when
-    it is sent again."""
+    """Whether a write was not done because a transaction was at the same items: sent again, it may succeed."""
     refusal = _refusal(error)
     return refusal is not None and refusal.is_contended
 
