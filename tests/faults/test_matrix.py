@@ -281,7 +281,10 @@ async def test_what_calls_nothing_calls_nothing(tables: Platform) -> None:
     await tables.app_api.http.get("/health")
     await tables.app_api.steer("rest")
     admin = tables.sign_in("100000000", "DotNetDevelopers")
-    bodies = {"POST /auth/refresh": {"refresh_token": "r"}}
+    bodies = {
+        "POST /auth/refresh": {"refresh_token": "r"},
+        "POST /chat/multimodal": {"session_id": "s1", "message": "hi"},
+    }
     with tables.proxy.recording() as recording:
         for operation in CALLS_NOTHING:
             method, path = operation.split(" ")
