@@ -234,7 +234,9 @@ async def test_p16_a_model_that_refuses_the_cache_mark_is_asked_once_more_withou
 ) -> None:
     """And not again with it in this process; what was stored and shown says nothing of it."""
     model_id = "anthropic.claude-v2"
-    not_supported = refused(400, "ValidationException", "You invoked an unsupported model or prompt caching: cachePoint")
+    not_supported = refused(
+        400, "ValidationException", "You invoked an unsupported model or prompt caching: cachePoint"
+    )
     model.script(HELLO, not_supported, HELLO, HELLO)
     for message_text in ("one", "two", "three"):
         assert (await tables.chat(session_id, message_text, model_id=model_id)).failure is None
@@ -248,9 +250,7 @@ async def test_p16_a_model_that_refuses_the_cache_mark_is_asked_once_more_withou
     await tables.inference_api.steer("forget")
 
 
-async def test_h6_an_overflow_that_nothing_can_mend_ends(
-    tables: Platform, model: ModelServer, session_id: str
-) -> None:
+async def test_h6_an_overflow_that_nothing_can_mend_ends(tables: Platform, model: ModelServer, session_id: str) -> None:
     for text in ("one", "two", "three"):
         model.script(HELLO)
         await tables.chat(session_id, text, model_id=CLAUDE)

@@ -163,7 +163,10 @@ def record(text: str, **members: Any) -> dict[str, Any]:
 
 
 async def test_l4_an_empty_page_is_not_the_last(tables: Platform, memory: LongTermMemory) -> None:
-    following = {1: {"memoryRecordSummaries": [], "nextToken": "a"}, 2: {"memoryRecordSummaries": [record("x")]}}
+    following: dict[int, dict[str, Any]] = {
+        1: {"memoryRecordSummaries": [], "nextToken": "a"},
+        2: {"memoryRecordSummaries": [record("x")]},
+    }
     answer = await pages(tables, lambda number, _: following[number])
     assert [one["content"] for one in answer.json()["memories"]] == ["x"]
 
@@ -536,7 +539,8 @@ async def test_l7_and_f_chat_58_what_the_service_says(
     def answer(call: Call) -> Answer | None:
         if call.target.operation != "BatchDeleteMemoryRecords":
             return None
-        body = {"successfulRecords": [], "failedRecords": []} | {
+        nothing: dict[str, Any] = {"successfulRecords": [], "failedRecords": []}
+        body = nothing | {
             name: [{"memoryRecordId": record_id, **one} for one in said] for name, said in outcome.items()
         }
         return Answer(200, "application/json", json.dumps(body).encode())

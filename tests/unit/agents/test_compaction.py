@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from agents.call_input import for_model_call
 from agents.compaction import (
-    MAX_SUMMARY,
     Shortening,
     is_turn_start,
     joined,
@@ -23,7 +22,7 @@ from agents.history import model_history
 from agents.turn.compaction import Compaction
 from agents.turn.conversation import NOT_ANSWERED
 from apis.shared.result import Success
-from apis.shared.sessions.models import CompactionState, Message
+from apis.shared.sessions.models import MAX_SUMMARY, CompactionState, Message
 from tests.unit.agents.turns import assistant, results, user, uses
 
 SHORTENING = Shortening(protected_turns=2, max_length=500)
@@ -53,7 +52,7 @@ def conversations(draw: st.DrawFn) -> list[Message]:
 def test_k3_the_checkpoint_is_where_a_user_said_something() -> None:
     assert next_checkpoint(K3, protected_turns=2) == 6
     with_text = {"role": "user", "content": [*results("t3")["content"], {"text": "beside it"}]}
-    assert next_checkpoint([*K3[:4], with_text, *K3[5:]], protected_turns=2) == 6  # type: ignore[list-item]  # a message
+    assert next_checkpoint([*K3[:4], with_text, *K3[5:]], protected_turns=2) == 6
     assert next_checkpoint([*K3, user("a"), assistant(NOT_ANSWERED)], protected_turns=2) == 8
 
 
