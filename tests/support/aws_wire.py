@@ -181,8 +181,9 @@ def _corrupt_memory(answer: Json) -> bool:
 
 
 def _corrupt_records(answer: Json) -> bool:
-    answer["memoryRecordSummaries"] = [{"content": {}}]
-    return True
+    for record in answer["memoryRecordSummaries"]:
+        del record["content"]
+    return bool(answer["memoryRecordSummaries"])
 
 
 def _corrupt_models(answer: Json) -> bool:
@@ -210,6 +211,7 @@ _CORRUPTIONS: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     ("s3vectors", "QueryVectors"): _corrupt_vectors,
     ("s3vectors", "ListVectors"): _corrupt_vectors,
     ("bedrock-agentcore", "ListEvents"): _corrupt_events,
+    ("bedrock-agentcore", "ListMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore", "RetrieveMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore-control", "GetMemory"): _corrupt_memory,
 }

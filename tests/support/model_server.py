@@ -1,4 +1,4 @@
-"""A scripted model provider: OpenAI chat completions, Bedrock ConverseStream and Gemini over real HTTP.
+"""A scripted model provider: OpenAI chat completions, Bedrock Converse(Stream) and Gemini over real HTTP.
 
 Each request takes the next scripted reply, or `DEFAULT_REPLY` when none is left, and is recorded. One that the real
 provider would refuse is refused (`model_rules`). In a test:
@@ -12,7 +12,8 @@ JSON array of replies, `GET /requests` tells what came in, `DELETE /requests` fo
 `GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them. What embeds a text
 (`POST /model/{id}/invoke`) is none either, and is handed to `embeddings`.
 
-A reply is a JSON object: either `status`, `headers` and `body`, or `steps`, which are written one after the other:
+A reply is a JSON object: either `status`, `headers`, `body` and the `pause` before it in seconds, or `steps`, which are
+written one after the other:
 
     {"text": "Hel"}  {"reasoning": "..."}          a delta of the answer
     {"tool": {"id", "name", "arguments": [..]}}    a tool call, its arguments in fragments
@@ -208,6 +209,8 @@ class ModelServer:
             self.violations.append(wrong)
             return await _send(writer, refused(_provider(request.path), wrong))
         reply = self._script.popleft() if self._script else self.otherwise(request.body)
+        if request.path.endswith("/converse") and "steps" in reply:
+            reply = {"status": 200, "body": _in_one_piece(reply["steps"])}
         if "steps" not in reply:
             return await _send(writer, reply)
         stream = _STREAMS[_provider(request.path)](writer)
@@ -262,6 +265,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Request | None
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> bool:
     status = reply["status"]
+    await asyncio.sleep(reply.get("pause", 0))
     body = json.dumps(reply.get("body", {})).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.get("headers", {})}
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Reply')}", *(f"{k}: {v}" for k, v in headers.items())]
@@ -408,8 +412,23 @@ def _base64(value: object) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
+def _in_one_piece(steps: Sequence[Step]) -> dict[str, Any]:
+    """Bedrock's answer to a question that is not streamed: one text."""
+    text = "".join(step["text"] for step in steps if "text" in step)
+    return converse_answer({"text": text})
+
+
+def converse_answer(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": list(blocks)}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
+        "metrics": {"latencyMs": 100},
+    }
+
+
 def _provider(path: str) -> str:
-    if path.endswith("/converse-stream"):
+    if path.endswith(("/converse-stream", "/converse")):
         return "bedrock"
     return "gemini" if "GenerateContent" in path else "openai"
 

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.faults.scenario import MESSAGE, Case, Message, Scenario, say
+from tests.faults.scenario import MESSAGE, Case, Message, Request, Scenario, say
 from tests.faults.scenarios.files import UPLOAD, a_ready_file
 from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
 from tests.support import stored
@@ -30,6 +30,10 @@ def a_model_and_all_tools(platform: Platform, case: Case) -> Iterator[Thing]:
 def a_conversation_of_a_known_user(platform: Platform, case: Case) -> Iterator[Thing]:
     yield from a_conversation_with_costs(platform, case)
     yield from stored.known_usage(case.user_id, case.model_id, datetime.now(UTC))
+
+
+def an_unnamed_session(_: Platform, case: Case) -> Iterator[Thing]:
+    yield stored.session(case.user_id, case.session_id, title="New Conversation")
 
 
 async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
@@ -84,4 +88,11 @@ SCENARIOS = [
         harmless=READ_AGAIN,
     ),
     turn("turn that fails midway", f"[reset later] {MESSAGE}", own_error="service_unavailable"),
+    Scenario(
+        "name a session",
+        Request("POST /chat/generate-title", lambda case: {"session_id": case.session_id, "input": MESSAGE}),
+        an_unnamed_session,
+    ),
 ]
+
+CALLS_NOTHING = {"POST /chat/multimodal": "It repeats the message."}

@@ -1,5 +1,6 @@
 """A session's record and its messages, as both services know them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -109,12 +110,9 @@ def _whole(number: object) -> int:
     match number:
         case bool():
             return 0
-        case int() | float() | Decimal() if 0 <= number < _MANY and number == int(number):
+        case int() | float() | Decimal() if math.isfinite(number) and number >= 0 and number == int(number):
             return int(number)
     return 0
-
-
-_MANY = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
