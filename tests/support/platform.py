@@ -46,6 +46,9 @@ PRICES: dict[str, Any] = {
     "cacheWritePricePerMillionTokens": 1.25,
 }
 
+FRONTEND_URL = "https://app.example.edu"
+CALLBACK_URL = "https://api.example.edu/oauth/callback"
+
 REMEMBERED = "what do I like"
 STRATEGY = "preferences-1"
 
@@ -149,6 +152,8 @@ class Surroundings:
             "GOOGLE_API_KEY": "google-secret",
             "GOOGLE_GEMINI_BASE_URL": self.model.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
+            "OAUTH_CALLBACK_URL": CALLBACK_URL,
+            "FRONTEND_URL": FRONTEND_URL,
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,

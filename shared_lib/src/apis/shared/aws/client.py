@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
 POOL_SIZE = 8
@@ -120,3 +122,5 @@ def client_config() -> "Config":
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")
+kms: ServiceClient["KMSClient"] = ServiceClient("kms")
+secrets_manager: ServiceClient["SecretsManagerClient"] = ServiceClient("secretsmanager")
