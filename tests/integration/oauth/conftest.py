@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.support import stored
+from tests.support.aws_access import AwsAccess
 from tests.support.oauth_server import Answering, Request
 from tests.support.platform import FRONTEND_URL, Platform, User
 
@@ -121,16 +122,16 @@ class Connector:
         return record
 
 
-def secrets_of(platform: Platform) -> str:
+def secrets_of(platform: AwsAccess) -> str:
     read = platform.boto("secretsmanager").get_secret_value(SecretId=platform.variables[SECRETS])
     return str(read["SecretString"])
 
 
-def write_secrets(platform: Platform, text: str) -> None:
+def write_secrets(platform: AwsAccess, text: str) -> None:
     platform.boto("secretsmanager").put_secret_value(SecretId=platform.variables[SECRETS], SecretString=text)
 
 
-def put_secret(platform: Platform, provider_id: str, secret: str) -> None:
+def put_secret(platform: AwsAccess, provider_id: str, secret: str) -> None:
     known = secrets_of(platform)
     entries = json.loads(known) if known.startswith("{") else {}
     write_secrets(platform, json.dumps({**entries, provider_id: secret}))
