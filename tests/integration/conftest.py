@@ -15,7 +15,13 @@ from tests.support.platform import Surroundings
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.s3, aws_client.s3vectors, bedrock_runtime)
+_CLIENTS: tuple[aws_client.ServiceClient[Any], ...] = (
+    aws_client.s3,
+    aws_client.s3vectors,
+    aws_client.kms,
+    aws_client.secrets_manager,
+    bedrock_runtime,
+)
 
 
 class Aws(AwsAccess):

@@ -31,6 +31,7 @@ from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, i
 from tests.support.local_folder import LocalFolder, is_local
 from tests.support.long_term_memory import LongTermMemory
 from tests.support.model_server import ModelServer
+from tests.support.oauth_server import OAuthServer
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
 
@@ -46,6 +47,9 @@ PRICES: dict[str, Any] = {
     "cacheReadPricePerMillionTokens": 0.1,
     "cacheWritePricePerMillionTokens": 1.25,
 }
+
+FRONTEND_URL = "https://app.example.edu"
+CALLBACK_URL = "https://api.example.edu/oauth/callback"
 
 _ONLY_IN_TABLES = (
     "DYNAMODB_SESSIONS",
@@ -132,6 +136,7 @@ class Surroundings:
     provider: IdentityProvider
     model: ModelServer
     memory: LongTermMemory
+    oauth: OAuthServer
     variables: Mapping[str, str]
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -155,6 +160,8 @@ class Surroundings:
             "GOOGLE_API_KEY": "google-secret",
             "GOOGLE_GEMINI_BASE_URL": self.model.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
+            "OAUTH_CALLBACK_URL": CALLBACK_URL,
+            "FRONTEND_URL": FRONTEND_URL,
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,
@@ -208,6 +215,7 @@ class Platform(AwsAccess):
         self.surroundings = surroundings
         self.proxy, self.model, self.provider = surroundings.proxy, surroundings.model, surroundings.provider
         self.memory = surroundings.memory
+        self.oauth = surroundings.oauth
         self.root, self.in_tables = root, in_tables
         self.folder = LocalFolder(root)
         self._running = running
@@ -381,6 +389,7 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
         FaultProxy(endpoint.endpoint) as proxy,
         identity_provider() as provider,
         ModelServer(otherwise=orders.obeyed).running_in_a_thread() as model,
+        OAuthServer().running() as oauth,
     ):
         model.embeddings = proxy.url
         variables = create_resources(endpoint.endpoint, prefix=prefix)
@@ -394,7 +403,9 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
         with proxy.answering(memory):
-            yield Surroundings(endpoint, proxy, provider, model, memory, {**variables, "AWS_ENDPOINT_URL": proxy.url})
+            yield Surroundings(
+                endpoint, proxy, provider, model, memory, oauth, {**variables, "AWS_ENDPOINT_URL": proxy.url}
+            )
 
 
 @asynccontextmanager

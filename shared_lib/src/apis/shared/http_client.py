@@ -53,10 +53,13 @@ class HttpClient:
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def get(self, url: str) -> Result[HttpResponse, ErrorDetail]:
-        return await self._request("GET", url, form=None)
+        return await self._request("GET", url)
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Result[HttpResponse, ErrorDetail]:
-        return await self._request("POST", url, form=form)
+    async def post_form(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> Result[HttpResponse, ErrorDetail]:
+        """Sent once: a code or a refresh token may be used up although no answer came."""
+        return await self._request("POST", url, form=form, headers=headers)
 
     async def aclose(self) -> None:
         """Close idle connections; the next request makes new ones."""
@@ -66,18 +69,31 @@ class HttpClient:
 
     @railway
     async def _request(
-        self, method: str, url: str, *, form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Result[HttpResponse, ErrorDetail]:
         client = (await self._connected()).unwrap()
-        answer = await attempt_async(self._exchange, client, method, url, form, errors=self._errors())
+        answer = await attempt_async(self._exchange, client, method, url, form, headers, errors=self._errors())
         return answer.unwrap()
 
     async def _exchange(
-        self, client: "httpx.AsyncClient", method: str, url: str, form: Mapping[str, str] | None
+        self,
+        client: "httpx.AsyncClient",
+        method: str,
+        url: str,
+        form: Mapping[str, str] | None,
+        headers: Mapping[str, str] | None,
     ) -> Result[HttpResponse, ErrorDetail]:
         body = bytearray()
         # The client's own timeouts start anew with every chunk; this one bounds the whole exchange.
-        async with asyncio.timeout(self._deadline_seconds), client.stream(method, url, data=form) as response:
+        async with (
+            asyncio.timeout(self._deadline_seconds),
+            client.stream(method, url, data=form, headers=headers) as response,
+        ):
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > self._max_response_bytes:

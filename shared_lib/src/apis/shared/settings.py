@@ -226,6 +226,23 @@ class StorageSettings(Settings):
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 
 
+class OAuthSettings(Settings):
+    """Connections to accounts elsewhere; without the tables there are none."""
+
+    dynamodb_oauth_providers_table_name: str | None = None
+    dynamodb_oauth_user_tokens_table_name: str | None = None
+    oauth_client_secrets_arn: str | None = None
+    oauth_token_encryption_key_arn: str | None = None
+    oauth_callback_url: str | None = None
+    frontend_url: Annotated[str, AfterValidator(lambda value: value.rstrip("/"))] = "http://localhost:4200"
+    # Of authentication, where unset is production: tokens without a key are for developers only.
+    environment: LowerText = "production"
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment == "development"
+
+
 class MemorySettings(Settings):
     agentcore_memory_type: LowerText = "file"
     agentcore_memory_id: str | None = None

@@ -54,6 +54,11 @@ class TtlCache[K: Hashable, V]:
             reading = self._reads[key] = background.start(self._read(key, read), name="read for a cache")
         return await asyncio.shield(reading)
 
+    def put(self, key: K, value: V) -> None:
+        """Keep `value`; what is being read for the key meanwhile is not kept, because it may be older."""
+        self._reads.pop(key, None)
+        self._keep(key, value)
+
     def invalidate(self) -> None:
         self._reads.clear()
         self._entries.clear()

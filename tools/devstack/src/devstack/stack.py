@@ -20,7 +20,7 @@ from devstack.options import Options
 from devstack.people import seed_people
 from devstack.ports import LOOPBACK, bindable
 from devstack.processes import Child
-from devstack.seed import seed_model
+from devstack.seed import seed_model, seed_provider
 from devstack.tables import TABLES, table_by_variable
 
 LOCAL_KEY = "local"
@@ -97,9 +97,18 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         process.ready(provider, identity).unwrap()
         console.say(f"  identity       {identity.url}")
         # Still a machine of developers, whose web client may call the services.
-        signing_in = {"ENVIRONMENT": "development", **identity.environment(parent.get("ENTRA_REDIRECT_URI"))}
+        signing_in = {
+            "ENVIRONMENT": "development",
+            **identity.environment(parent.get("ENTRA_REDIRECT_URI")),
+            # Where connecting an account ends; the provider has a page for it too.
+            "FRONTEND_URL": parent.get("FRONTEND_URL") or identity.url,
+        }
+        if cloud.url is not None:
+            attempt(_offer_account, cloud.url, cloud.environment, identity, errors=aws_errors()).unwrap()
 
-    environment = {**cloud.environment, **signing_in, **chosen.environment(api_key)}
+    callback = f"http://{LOOPBACK}:{options.app_port}/oauth/callback"
+    connecting = {"OAUTH_CALLBACK_URL": parent.get("OAUTH_CALLBACK_URL") or callback}
+    environment = {**cloud.environment, **connecting, **signing_in, **chosen.environment(api_key)}
     app, app_url = services.start(services.APP_API, "app api", options.app_port, environment, log_dir)
     inference, inference_url = services.start(
         services.INFERENCE_API, "inference api", options.inference_port, environment, log_dir
@@ -184,6 +193,16 @@ def _furnish(parent: Mapping[str, str], endpoint: str, objects_url: str | None, 
     seed_model(client, models, chosen)
     seed_people(client, created)
     return {**without_aws(parent), **created}
+
+
+def _offer_account(endpoint: str, storage: Mapping[str, str], identity: LocalIdentity) -> None:
+    seed_provider(
+        aws.dynamodb_client(endpoint),
+        storage[table_by_variable("DYNAMODB_OAUTH_PROVIDERS_TABLE_NAME").variable],
+        aws.secrets_client(endpoint),
+        storage["OAUTH_CLIENT_SECRETS_ARN"],
+        identity,
+    )
 
 
 def _account(parent: Mapping[str, str]) -> Result[dict[str, str], ErrorDetail]:

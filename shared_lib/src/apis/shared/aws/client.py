@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3vectors import S3VectorsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
 POOL_SIZE = 8
@@ -167,3 +169,5 @@ agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agen
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient(
     "bedrock-agentcore-control", mending=memory_answers.STRATEGIES
 )
+kms: ServiceClient["KMSClient"] = ServiceClient("kms")
+secrets_manager: ServiceClient["SecretsManagerClient"] = ServiceClient("secretsmanager")

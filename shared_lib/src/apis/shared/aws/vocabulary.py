@@ -41,6 +41,10 @@ _DOWN = frozenset(
         "RequestTimeout",
         "RequestTimeoutException",
         "TransactionInProgressException",
+        "DependencyTimeoutException",
+        "InternalServiceError",
+        "KMSInternalException",
+        "KeyUnavailableException",
     }
 )
 _NO_OBJECT = frozenset({"NoSuchKey"})
