@@ -10,6 +10,7 @@ import functools
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from apis.shared.errors import ErrorDetail, timed_out
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
 POOL_SIZE = 8
@@ -31,14 +33,33 @@ MAX_ATTEMPTS = 2
 CALL_DEADLINE_SECONDS = 8.5
 
 
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer may take and, with its time in the queue, a call; how often it is sent, unless an operator
+    has chosen otherwise."""
+
+    read_seconds: float = READ_TIMEOUT_SECONDS
+    call_seconds: float = CALL_DEADLINE_SECONDS
+    attempts: int = MAX_ATTEMPTS
+    is_fixed: bool = False
+
+
 class ServiceClient[C]:
     """The client of one AWS service; `C` is its typed interface. `region` is asked when it is made; by default it is
     that of the deployment."""
 
-    def __init__(self, service: str, *, speaks_json: bool = True, region: Callable[[], str] | None = None) -> None:
+    def __init__(
+        self,
+        service: str,
+        *,
+        speaks_json: bool = True,
+        region: Callable[[], str] | None = None,
+        patience: Patience | None = None,
+    ) -> None:
         self._service = service
         self._speaks_json = speaks_json
         self._region = region or _region
+        self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._client: C | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -56,7 +77,7 @@ class ServiceClient[C]:
         """
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._executor(), functools.partial(self._run, operation, lost_condition))
-        await asyncio.wait((work,), timeout=CALL_DEADLINE_SECONDS)
+        await asyncio.wait((work,), timeout=self._patience.call_seconds)
         if not work.done():
             work.cancel()
             return Failure(timed_out(None, aws_service=self._service))
@@ -85,7 +106,7 @@ class ServiceClient[C]:
         from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
 
         session = boto3.session.Session(region_name=self._region())
-        client: C = session.client(self._service, config=client_config())  # the service's name decides which C it is
+        client: C = session.client(self._service, config=client_config(self._patience))  # the service's name decides which C it is
         if self._speaks_json:
             client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
         return client
@@ -100,23 +121,33 @@ def _region() -> str:
     return settings(AwsSettings).region
 
 
-def client_config() -> "Config":
+def client_config(patience: Patience | None = None) -> "Config":
     """Timeouts, pool and retries of every client; `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE` win over the defaults."""
     from botocore.config import Config  # noqa: PLC0415 - lazy: botocore stays out of the start
 
-    chosen = settings(AwsSettings)
+    chosen, patience = settings(AwsSettings), patience or Patience()
+    chosen_attempts = None if patience.is_fixed else chosen.aws_max_attempts
     return Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        read_timeout=patience.read_seconds,
         max_pool_connections=POOL_SIZE,
         tcp_keepalive=True,
         retries={
             "mode": chosen.aws_retry_mode or "standard",
-            "total_max_attempts": chosen.aws_max_attempts or MAX_ATTEMPTS,
+            "total_max_attempts": chosen_attempts or patience.attempts,
         },
     )
 
 
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False)
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
+# Code of a model may run for minutes, and runs once: neither is so with what else the service is asked.
+code_runs: ServiceClient["BedrockAgentCoreClient"] = ServiceClient(
+    "bedrock-agentcore",
+    speaks_json=False,
+    patience=Patience(read_seconds=120.0, call_seconds=150.0, attempts=1, is_fixed=True),
+)
+ssm: ServiceClient["SSMClient"] = ServiceClient("ssm")
+# Where deployments have put the address of the tool gateway, wherever else they run.
+gateway_ssm: ServiceClient["SSMClient"] = ServiceClient("ssm", region=lambda: "us-west-2")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")
