@@ -98,7 +98,9 @@ def _authority(value: str) -> str:
 
 
 def _host_names(value: object) -> object:
-    return tuple(name for part in value.lower().split(",") if (name := part.strip())) if isinstance(value, str) else value
+    return (
+        tuple(name for part in value.lower().split(",") if (name := part.strip())) if isinstance(value, str) else value
+    )
 
 
 DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)

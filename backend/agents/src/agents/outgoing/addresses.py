@@ -81,9 +81,7 @@ def web_url(text: str, *, ports: Collection[int] | None = WEB_PORTS) -> Result["
 
     if len(text) > MAX_URL_LENGTH or not text.isprintable() or " " in text or "\\" in text:
         return Failure(NOT_AN_ADDRESS)
-    errors = ErrorTable.of(
-        (httpx.InvalidURL, lambda _: NOT_AN_ADDRESS), (ValueError, lambda _: NOT_AN_ADDRESS)
-    )
+    errors = ErrorTable.of((httpx.InvalidURL, lambda _: NOT_AN_ADDRESS), (ValueError, lambda _: NOT_AN_ADDRESS))
     url = attempt(httpx.URL, text, errors=errors).unwrap()
     # Asking for the host decodes it, which may fail too.
     host = attempt(lambda: url.host, errors=errors).unwrap()

@@ -39,9 +39,7 @@ async def resolve(host: str, port: int) -> Sequence[str]:
 class GuardedTransport(httpx.AsyncBaseTransport):
     """`inner` makes the connections. Raises `Refused` before anything is sent."""
 
-    def __init__(
-        self, inner: httpx.AsyncBaseTransport, *, allowed: AllowedHosts, resolve: Resolve = resolve
-    ) -> None:
+    def __init__(self, inner: httpx.AsyncBaseTransport, *, allowed: AllowedHosts, resolve: Resolve = resolve) -> None:
         self._inner = inner
         self._allowed = allowed
         self._resolve = resolve

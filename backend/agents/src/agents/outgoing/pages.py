@@ -46,9 +46,7 @@ class PageLimits:
 class PageFetcher:
     """Keeps no connection, no cookie, and follows no proxy of the environment."""
 
-    def __init__(
-        self, *, allowed: AllowedHosts, resolve: Resolve = resolve, limits: PageLimits | None = None
-    ) -> None:
+    def __init__(self, *, allowed: AllowedHosts, resolve: Resolve = resolve, limits: PageLimits | None = None) -> None:
         self._allowed = allowed
         self._resolve = resolve
         self._limits = limits or PageLimits()

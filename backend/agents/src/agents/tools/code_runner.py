@@ -99,7 +99,9 @@ async def _run(interpreter: CodeInterpreter, session: str, code: str, name: str)
     if found is None:
         return Failure(await _missing(interpreter, session, name, error_of(read)))
     if is_too_large(found):
-        text = f"**The diagram is too large** ({len(found) / 1024:.0f} KB). At most {MAX_BYTES // 1024} KB and 8000 pixels"
+        text = (
+            f"**The diagram is too large** ({len(found) / 1024:.0f} KB). At most {MAX_BYTES // 1024} KB and 8000 pixels"
+        )
         return Failure(bad_request(f"{text} on each side can be shown: draw it smaller."))
     return Success(found)
 
@@ -108,9 +110,7 @@ def _unreachable(error: ErrorDetail) -> ErrorDetail:
     return error.model_copy(update={"message": _UNREACHABLE})
 
 
-async def _missing(
-    interpreter: CodeInterpreter, session: str, name: str, error: ErrorDetail | None
-) -> ErrorDetail:
+async def _missing(interpreter: CodeInterpreter, session: str, name: str, error: ErrorDetail | None) -> ErrorDetail:
     if error is not None and error.context.get("aws_code") is None:
         return _unreachable(error)
     listed = await interpreter.run(session, "listFiles", {"directoryPath": ""})

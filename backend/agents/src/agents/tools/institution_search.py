@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_pascal
 
 from agents.tools.results import Envelope, error_json, json_result
-from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.errors import ErrorCode
 from apis.shared.http_client import HttpClient, HttpResponse
 from apis.shared.result import Failure, Success
 from apis.shared.settings import InstitutionSettings, ToolSettings, settings
@@ -59,11 +59,12 @@ async def search_boise_state(
         return error_json("The search is not configured in this deployment.", query=query)
     if not query.strip():
         return error_json("The query is empty.", query=query)
+    page, page_size = max(1, page), min(max(1, page_size), MAX_PAGE_SIZE)
     asked = {
         "query": query,
         "operator": operator,
-        "page": max(1, page),
-        "perPage": min(max(1, page_size), MAX_PAGE_SIZE),
+        "page": page,
+        "perPage": page_size,
         "enableFacetFiltering": include_facets,
         "responseType": "JsonObject",
         **({"sort": sort} if sort else {}),
@@ -79,7 +80,7 @@ async def search_boise_state(
         case Success(answer) if answer.status != 200:
             return _failed(query, f"The search answered with status {answer.status}.", answer.status)
         case Success(answer):
-            return _told(query, operator, asked["page"], asked["perPage"], answer, include_facets=include_facets)
+            return _told(query, operator, page, page_size, answer, include_facets=include_facets)
 
 
 def _failed(query: str, text: str, status: int | None) -> Envelope:
@@ -151,7 +152,7 @@ def _related(document: object) -> str:
 
 
 class _Told(BaseModel):
-    model_config = ConfigDict(alias_generator=to_pascal)
+    model_config = ConfigDict(alias_generator=to_pascal, populate_by_name=True)
 
 
 class _Field(_Told):

@@ -25,11 +25,11 @@ SECONDS = 8
 MEMORY = 1 << 30
 
 _LEFT_OUT = frozenset({"script", "style", "nav", "footer", "header", "noscript", "template"})
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code data del dfn em font i img ins kbd label mark q s samp small span strike "
-    "strong sub sup time tt u var wbr".split()
+_BLOCKS = frozenset(
+    {"address", "article", "aside", "blockquote", "body", "br", "button", "caption", "dd", "details", "dialog", "div"}
+    | {"dl", "dt", "fieldset", "figcaption", "figure", "form", "h1", "h2", "h3", "h4", "h5", "h6", "hr", "li", "main"}
+    | {"ol", "option", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"}
 )
-_VOID = frozenset("area base br col embed hr img input link meta param source track wbr".split())
 _BLANKS = re.compile(r"[^\S\n]+")
 _META_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE)
 # Those of pages; some other codecs of the library take time that grows with the square of what they read.
@@ -94,12 +94,13 @@ def _clean(text: str) -> str:
 def _read(source: str) -> tuple[str, str]:
     from lxml import etree  # noqa: PLC0415 - only this process needs it
 
-    parser = etree.HTMLParser(target=_Reader(), huge_tree=True, encoding="utf-8")
     if not source.strip():
         return "", ""
-    # An end that is certain to come: of a page without any element the parser says that it is empty.
-    read: _Reader = etree.fromstring(f"<html>{source}</html>".encode("utf-8", "replace"), parser)
-    return "".join(read.title), "".join(read.text)
+    reader = _Reader()
+    parser = etree.HTMLParser(target=reader, huge_tree=True, encoding="utf-8")
+    # With an element in any case: of a page without one the parser says that it is empty.
+    etree.fromstring(f"<html>{source}</html>".encode("utf-8", "replace"), parser)
+    return "".join(reader.title), "".join(reader.text)
 
 
 class _Reader:
@@ -111,31 +112,31 @@ class _Reader:
         self._hidden = 0
         self._in_title = False
 
-    def start(self, tag: str, _: Any) -> None:  # Any: attributes, which nobody reads
+    def start(self, tag: str | bytes, attrib: Any) -> None:  # noqa: ARG002 - the parser's interface; Any: nobody reads them
         if tag in _LEFT_OUT:
             self._hidden += 1
         self._in_title = tag == "title" and not self.title
-        if tag not in _INLINE:
+        if tag in _BLOCKS:
             self.text.append("\n")
 
-    def end(self, tag: str) -> None:
+    def end(self, tag: str | bytes) -> None:
         if tag in _LEFT_OUT:
             self._hidden = max(0, self._hidden - 1)
         self._in_title = False
-        if tag not in _INLINE and tag not in _VOID:
+        if tag in _BLOCKS:
             self.text.append("\n")
 
-    def data(self, text: str) -> None:
+    def data(self, data: str | bytes) -> None:
         if self._in_title:
-            self.title.append(text)
+            self.title.append(str(data))
         elif not self._hidden:
-            self.text.append(text)
+            self.text.append(str(data))
 
-    def comment(self, _: str) -> None:
+    def comment(self, text: str | bytes) -> None:
+        """Is no text of the page."""
+
+    def close(self) -> None:
         pass
-
-    def close(self) -> "_Reader":
-        return self
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Waiting that tools do in threads, because a library knows no other way: a few threads of their own, a bounded queue."""
+"""Waiting that tools do in threads, because a library knows no other way: threads of their own."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,9 +19,7 @@ class ToolThreads:
         self._present = 0
         self._pool: ThreadPoolExecutor | None = None
 
-    async def run[T](
-        self, work: Callable[[], Result[T, ErrorDetail]], *, seconds: float
-    ) -> Result[T, ErrorDetail]:
+    async def run[T](self, work: Callable[[], Result[T, ErrorDetail]], *, seconds: float) -> Result[T, ErrorDetail]:
         """What `work` gives. It goes on in its thread when nobody waits any more, and has to end by itself."""
         if self._present >= self._most:
             return Failure(BUSY)

@@ -26,6 +26,7 @@ OUTSIDE = bad_request("The location is outside of what the weather service cover
 NO_FORECAST = bad_request("There is no forecast for this location.")
 NO_PERIODS = bad_request("The forecast for this location holds no periods.")
 
+
 class Degrees(float):
     """A number, or the text of one; `true` is none."""
 
@@ -126,8 +127,11 @@ def _of_forecast(answer: HttpResponse) -> "Result[_Forecast, ErrorDetail]":
 
 
 def _is_within(degrees: object, most: int) -> bool:
-    return isinstance(degrees, float | int) and not isinstance(degrees, bool) and math.isfinite(degrees) and (
-        abs(degrees) <= most
+    return (
+        isinstance(degrees, float | int)
+        and not isinstance(degrees, bool)
+        and math.isfinite(degrees)
+        and (abs(degrees) <= most)
     )
 
 
@@ -146,7 +150,7 @@ def _error(text: str, latitude: float, longitude: float) -> Envelope:
 
 
 class _Told(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel)
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True)
 
 
 class _Place(_Told):

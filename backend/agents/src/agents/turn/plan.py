@@ -9,6 +9,7 @@ from agents.tools.selection import ToolSelection
 from apis.shared.costs.models import PricingSnapshot
 from apis.shared.quota.events import QuotaWarningEvent
 from apis.shared.sessions.models import SessionRecord, StoredMessage
+from apis.shared.tools.models import ToolRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +17,7 @@ class Plan:
     """`pricing` is one snapshot for the cost on the wire and in the stored records; None for an unpriced model.
 
     `warning` is what the user is told first of a quota that is nearly used up.
+    `servers` are the records of the external tools of `tools`.
     `enabled_tools` are the permitted ids of the request, None when it named none.
     """
 
@@ -28,4 +30,5 @@ class Plan:
     history: Sequence[StoredMessage]
     memory_context: str | None
     session: SessionRecord | None
+    servers: Sequence[ToolRecord] = ()
     warning: QuotaWarningEvent | None = None

@@ -1,7 +1,7 @@
 """One chat turn: run the agent, stream its events, and end the turn whatever happens."""
 
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from typing import Protocol
 
 from agents.events import (
@@ -16,6 +16,7 @@ from agents.events import (
 from agents.files import check_readable
 from agents.prompt import build_prompt
 from agents.run import AgentRun, AgentSpec, build_agent
+from agents.tools.remote import OpenTools, open_tools
 from agents.turn.accounting import Account
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
@@ -100,7 +101,18 @@ class Turn:
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
         if self._account.plan.warning is not None:
             yield Success(self._account.plan.warning)
-        match await self._build():
+        plan = self._account.plan
+        match await open_tools(plan.tools, plan.servers, self._request.user.user_id):
+            case Failure(error):
+                yield Failure(error)
+            case Success(tools):
+                with closing(tools):
+                    async with aclosing(self._with_tools(tools)) as items:
+                        async for item in items:
+                            yield item
+
+    async def _with_tools(self, tools: OpenTools) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
+        match await self._build(tools):
             case Failure(error):
                 yield Failure(error)
             case Success((run, prompt)):
@@ -115,7 +127,7 @@ class Turn:
         await self._ending.close(self._account)
 
     @railway
-    async def _build(self) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
+    async def _build(self, tools: OpenTools) -> Result[tuple[AgentRun, Sequence[ContentBlock]], ErrorDetail]:
         plan = self._account.plan
         check_readable(plan.files, plan.config.provider).unwrap()
         prompt = build_prompt(self._request.message, plan.files)
@@ -125,6 +137,7 @@ class Turn:
             config=plan.config,
             system_prompt=plan.system_prompt,
             tools=plan.tools,
+            remote_tools=tools.tools,
             history=[stored.message for stored in plan.history],
             memory_context=plan.memory_context,
         )

@@ -106,7 +106,9 @@ class ServiceClient[C]:
         from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
 
         session = boto3.session.Session(region_name=self._region())
-        client: C = session.client(self._service, config=client_config(self._patience))  # the service's name decides which C it is
+        client: C = session.client(
+            self._service, config=client_config(self._patience)
+        )  # the service's name decides which C it is
         if self._speaks_json:
             client.meta.events.register(f"before-parse.{self._service}", refuse_what_is_not_json)  # type: ignore[attr-defined]  # C does not say so
         return client

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, bad_request
@@ -18,11 +18,12 @@ from apis.shared.wiring import once
 
 @dataclass(frozen=True, slots=True)
 class FilteredTools:
-    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server."""
+    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server,
+    with their records."""
 
     allowed: list[str]
     denied: list[str]
-    external: frozenset[str] = frozenset()
+    external: Mapping[str, ToolRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +103,11 @@ class ToolAccess:
             FilteredTools(
                 allowed,
                 [tool_id for tool_id, is_allowed in judged.items() if not is_allowed],
-                frozenset(
-                    tool_id
+                {
+                    tool_id: catalogue[tool_id]
                     for tool_id in allowed
                     if tool_id in catalogue and catalogue[tool_id].protocol == "mcp_external"
-                ),
+                },
             )
         )
 
