@@ -173,7 +173,7 @@ class Session:
             return answer
         finally:
             if is_given_up:
-                background.spawn(self._cancel(number), name="give up a tool call", awaited_at_stop=False)
+                background.spawn(self._cancel(number), name="give up a tool call")
 
     async def close(self) -> Result[None, ErrorDetail]:
         """End the session on the server, where there is one."""
@@ -273,7 +273,10 @@ class Session:
 
     @staticmethod
     def _further(target: httpx.URL, response: httpx.Response) -> Result[httpx.URL, ErrorDetail]:
-        further = target.join(response.headers.get("location", ""))
+        location = response.headers.get("location")
+        if not location:
+            return Failure(ELSEWHERE)
+        further = target.join(location)
         same = (further.scheme, further.netloc) == (target.scheme, target.netloc)
         return Success(further) if same and not further.userinfo else Failure(ELSEWHERE)
 
@@ -332,7 +335,7 @@ class Session:
             error = {"code": _METHOD_NOT_FOUND, "message": "Not supported"}
             told = {"result": {}} if message["method"] == "ping" else {"error": error}
             reply = {"jsonrpc": "2.0", "id": number, **told}
-            background.spawn(self._reply(reply), name="answer a tool server", awaited_at_stop=False)
+            background.spawn(self._reply(reply), name="answer a tool server")
 
     async def _refusal(self, response: httpx.Response, number: int | None) -> Result[Json | None, ErrorDetail]:
         """What a status means; the error of the protocol where the body holds one."""
