@@ -14,7 +14,11 @@ from tests.support.platform import Surroundings
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.s3,)
+_CLIENTS: tuple[aws_client.ServiceClient[Any], ...] = (
+    aws_client.s3,
+    aws_client.kms,
+    aws_client.secrets_manager,
+)
 
 
 class Aws(AwsAccess):

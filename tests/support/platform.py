@@ -30,6 +30,7 @@ from tests.support.fault_proxy import Call, FaultProxy
 from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, identity_provider
 from tests.support.local_folder import LocalFolder, is_local
 from tests.support.model_server import ModelServer
+from tests.support.oauth_server import OAuthServer
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
 
@@ -45,6 +46,9 @@ PRICES: dict[str, Any] = {
     "cacheReadPricePerMillionTokens": 0.1,
     "cacheWritePricePerMillionTokens": 1.25,
 }
+
+FRONTEND_URL = "https://app.example.edu"
+CALLBACK_URL = "https://api.example.edu/oauth/callback"
 
 REMEMBERED = "what do I like"
 STRATEGY = "preferences-1"
@@ -126,6 +130,7 @@ class Surroundings:
     proxy: FaultProxy
     provider: IdentityProvider
     model: ModelServer
+    oauth: OAuthServer
     variables: Mapping[str, str]
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
@@ -149,6 +154,8 @@ class Surroundings:
             "GOOGLE_API_KEY": "google-secret",
             "GOOGLE_GEMINI_BASE_URL": self.model.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
+            "OAUTH_CALLBACK_URL": CALLBACK_URL,
+            "FRONTEND_URL": FRONTEND_URL,
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,
@@ -200,6 +207,7 @@ class Platform(AwsAccess):
         super().__init__(surroundings.endpoint.endpoint, surroundings.variables)
         self.surroundings = surroundings
         self.proxy, self.model, self.provider = surroundings.proxy, surroundings.model, surroundings.provider
+        self.oauth = surroundings.oauth
         self.root, self.in_tables = root, in_tables
         self.folder = LocalFolder(root)
         self._running = running
@@ -368,6 +376,7 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
         FaultProxy(endpoint.endpoint) as proxy,
         identity_provider() as provider,
         ModelServer(otherwise=orders.obeyed).running_in_a_thread() as model,
+        OAuthServer().running() as oauth,
     ):
         variables = create_resources(endpoint.endpoint, prefix=prefix)
         proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: _memory(variables[stored.MEMORY]))
@@ -380,7 +389,7 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             stored.managed_model(FORBIDDEN, availableToRoles=["Somebody else"], **PRICES),
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
-        yield Surroundings(endpoint, proxy, provider, model, {**variables, "AWS_ENDPOINT_URL": proxy.url})
+        yield Surroundings(endpoint, proxy, provider, model, oauth, {**variables, "AWS_ENDPOINT_URL": proxy.url})
 
 
 @asynccontextmanager

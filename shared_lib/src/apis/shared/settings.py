@@ -218,6 +218,23 @@ class StorageSettings(Settings):
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
 
 
+class OAuthSettings(Settings):
+    """Connections to accounts elsewhere; without the tables there are none."""
+
+    dynamodb_oauth_providers_table_name: str | None = None
+    dynamodb_oauth_user_tokens_table_name: str | None = None
+    oauth_client_secrets_arn: str | None = None
+    oauth_token_encryption_key_arn: str | None = None
+    oauth_callback_url: str | None = None
+    frontend_url: Annotated[str, AfterValidator(lambda value: value.rstrip("/"))] = "http://localhost:4200"
+    # Of authentication, where unset is production: tokens without a key are for developers only.
+    environment: LowerText = "production"
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment == "development"
+
+
 class MemorySettings(Settings):
     agentcore_memory_type: LowerText = "file"
     agentcore_memory_id: str | None = None
@@ -271,7 +288,6 @@ class ToolSettings(Settings):
     agentcore_code_interpreter_id: str | None = Field(
         default=None, validation_alias=AliasChoices("AGENTCORE_CODE_INTERPRETER_ID", "CODE_INTERPRETER_ID")
     )
-    frontend_url: str = "http://localhost:4200"
     tool_server_start_seconds: Annotated[float, Field(gt=0, le=30)] = 30.0
     tool_call_seconds: Annotated[float, Field(gt=0, le=120)] = 120.0
 

@@ -46,6 +46,11 @@ class TtlCache[K: Hashable, V]:
         generation = self._generation
         return (await read()).map(lambda value: self._keep(key, value, generation))
 
+    def put(self, key: K, value: V) -> None:
+        """Keep `value`; of what is being read meanwhile nothing is kept, because it may be older."""
+        self._generation += 1
+        self._keep(key, value, self._generation)
+
     def invalidate(self) -> None:
         self._generation += 1
         self._entries.clear()
@@ -55,6 +60,10 @@ class TtlCache[K: Hashable, V]:
         self._generation += 1
         for key in keys:
             self._entries.pop(key, None)
+
+    def invalidate_where(self, concerns: Callable[[K], bool]) -> None:
+        """`invalidate_keys` for the keys that `concerns` is true for."""
+        self.invalidate_keys([key for key in self._entries if concerns(key)])
 
     def size(self) -> CacheSize:
         now = self._clock()

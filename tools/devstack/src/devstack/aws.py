@@ -1,5 +1,6 @@
 """An embedded AWS endpoint (moto in server mode) and the resources of the platform in it."""
 
+import secrets
 import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
         GlobalSecondaryIndexTypeDef,
         KeySchemaElementTypeDef,
     )
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 WEB_ORIGINS = ["http://localhost:4200", "http://localhost:8000"]
 EVENT_EXPIRY_DAYS = 90
@@ -80,7 +83,8 @@ def reset(endpoint: str) -> None:
 
 
 def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
-    """Create all tables, buckets and an AgentCore memory on an endpoint that does not have them yet.
+    """Create all tables and buckets, an AgentCore memory, and what keeps the secrets of OAuth connections, on an
+    endpoint that does not have them yet.
 
     The result is the environment that makes both services use them, credentials and region included. Two prefixes
     are two independent sets on one endpoint.
@@ -91,9 +95,12 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
     control: BedrockAgentCoreControlClient = session.client(
         "bedrock-agentcore-control", endpoint_url=endpoint, config=direct
     )
+    kms: KMSClient = session.client("kms", endpoint_url=endpoint, config=direct)
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         memory = pool.submit(_create_memory, control, prefix)
+        key = pool.submit(kms.create_key, Description=f"{prefix}-oauth-token-key")
+        secret = pool.submit(_create_secret, secrets_client(endpoint), f"{prefix}-oauth-client-secrets")
         done = [pool.submit(_create_table, dynamodb, table, f"{prefix}-{table.name}") for table in TABLES]
         done += [pool.submit(_create_bucket, s3, bucket, f"{prefix}-{bucket.name}") for bucket in BUCKETS]
         for future in done:
@@ -104,6 +111,8 @@ def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
         **{bucket.variable: f"{prefix}-{bucket.name}" for bucket in BUCKETS},
         "AGENTCORE_MEMORY_TYPE": "dynamodb",
         "AGENTCORE_MEMORY_ID": memory.result(),
+        "OAUTH_TOKEN_ENCRYPTION_KEY_ARN": key.result()["KeyMetadata"]["Arn"],
+        "OAUTH_CLIENT_SECRETS_ARN": secret.result(),
     }
 
 
@@ -115,6 +124,11 @@ def service_environment(endpoint: str) -> dict[str, str]:
 def dynamodb_client(endpoint: str) -> "DynamoDBClient":
     """A client for looking into, or filling, the tables of an endpoint."""
     client: DynamoDBClient = _session().client("dynamodb", endpoint_url=endpoint, config=_no_proxy())
+    return client
+
+
+def secrets_client(endpoint: str) -> "SecretsManagerClient":
+    client: SecretsManagerClient = _session().client("secretsmanager", endpoint_url=endpoint, config=_no_proxy())
     return client
 
 
@@ -194,3 +208,8 @@ def _create_bucket(client: "S3Client", bucket: Bucket, name: str) -> None:
 def _create_memory(client: "BedrockAgentCoreControlClient", prefix: str) -> str:
     answer = client.create_memory(name=f"{prefix}_memory".replace("-", "_"), eventExpiryDuration=EVENT_EXPIRY_DAYS)
     return answer["memory"]["id"]
+
+
+def _create_secret(client: "SecretsManagerClient", name: str) -> str:
+    """With a random text in it, as deployments have it before the first provider is registered."""
+    return client.create_secret(Name=name, SecretString=secrets.token_urlsafe())["ARN"]

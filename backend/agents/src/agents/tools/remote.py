@@ -65,9 +65,9 @@ def _framework_tool(tool: "RemoteTool") -> Any:  # Any: as above
 @once
 def _get_tool_servers() -> "ToolServers":
     from agents.outgoing.pages import tls_context  # noqa: PLC0415 - lazy: as below
-    from agents.tools.mcp.connections import NoConnections  # noqa: PLC0415 - lazy: as below
     from agents.tools.mcp.endpoints import get_gateway  # noqa: PLC0415 - lazy: as below
     from agents.tools.mcp.servers import ToolServers  # noqa: PLC0415 - lazy: the HTTP client stays out of the start
+    from apis.shared.oauth.service import get_oauth_token_service  # noqa: PLC0415 - lazy: as above
 
     tls_context()  # reading the certificates takes a moment, which is spent in this thread
-    return ToolServers(get_gateway(), NoConnections())
+    return ToolServers(get_gateway(), get_oauth_token_service())

@@ -8,6 +8,10 @@ from apis.app_api.listings.routes import admin_router as listings
 from apis.app_api.models.routes import admin_router as managed_models
 from apis.app_api.models.routes import router as models
 from apis.app_api.models.routes import system_admin_router as managed_models_from_roles
+from apis.app_api.oauth.routes import admin_router as oauth_providers
+from apis.app_api.oauth.routes import callback_router as oauth_callback
+from apis.app_api.oauth.routes import router as oauth
+from apis.app_api.origins import allowed_origins
 from apis.app_api.quota.routes import admin_router as quota
 from apis.app_api.roles.routes import admin_router as roles
 from apis.app_api.roles.routes import system_admin_router as role_changes
@@ -25,13 +29,12 @@ from apis.shared.settings import (
     AwsSettings,
     InstitutionSettings,
     MemorySettings,
+    OAuthSettings,
     StorageSettings,
-    WebSettings,
     load_env_file,
     settings,
 )
 
-LOCAL_ORIGIN = "http://localhost:4200"
 MAX_BODY_BYTES = 2 * 1024 * 1024
 
 load_env_file()
@@ -41,17 +44,10 @@ for concern in (
     AuthSettings,
     InstitutionSettings,
     MemorySettings,
+    OAuthSettings,
     StorageSettings,
 ):
     settings(concern)
-
-
-def _origins() -> tuple[str, ...]:
-    web = settings(WebSettings)
-    local = (LOCAL_ORIGIN,) if web.is_development else ()
-    # Deployments do not set ENVIRONMENT here: unset allows both the local and the production origin.
-    production = settings(InstitutionSettings).production_cors_origins if web.environment != "development" else ()
-    return (*local, *production, *web.extra_origins)
 
 
 def _on_start() -> None:
@@ -71,6 +67,7 @@ app = create_service(
         {"name": "Users", "description": "Finding people, and what administrators see of them."},
         {"name": "Roles", "description": "What roles of the token give a user: tools, models, a quota tier."},
         {"name": "Quota", "description": "Who may spend how much: tiers, whom they are for, and what came of it."},
+        {"name": "Connections", "description": "Accounts elsewhere that tools may use in the caller's name."},
         {"name": "Costs", "description": "What the caller spent, and for administrators what everybody did."},
         {"name": "Health", "description": "For load balancers and container health checks."},
     ],
@@ -89,10 +86,13 @@ app = create_service(
         roles,
         role_changes,
         quota,
+        oauth,
+        oauth_callback,
+        oauth_providers,
         costs,
         admin_costs,
     ],
-    origins=_origins(),
+    origins=allowed_origins(),
     max_body_bytes=MAX_BODY_BYTES,
     on_start=_on_start,
 )

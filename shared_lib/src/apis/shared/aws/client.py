@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from botocore.config import Config
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
     from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
@@ -153,3 +155,5 @@ ssm: ServiceClient["SSMClient"] = ServiceClient("ssm")
 # Where deployments have put the address of the tool gateway, wherever else they run.
 gateway_ssm: ServiceClient["SSMClient"] = ServiceClient("ssm", region=lambda: "us-west-2")
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient("bedrock-agentcore-control")
+kms: ServiceClient["KMSClient"] = ServiceClient("kms")
+secrets_manager: ServiceClient["SecretsManagerClient"] = ServiceClient("secretsmanager")

@@ -40,6 +40,10 @@ _DOWN = frozenset(
         "ServiceException",
         "RequestTimeout",
         "TransactionInProgressException",
+        "DependencyTimeoutException",
+        "InternalServiceError",
+        "KMSInternalException",
+        "KeyUnavailableException",
     }
 )
 _NO_OBJECT = frozenset({"NoSuchKey"})

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Protocol
 
-from agents.tools.mcp.connections import NoConnection, UserToken, UserTokens
+from agents.tools.mcp.connections import UserTokens
 from apis.shared.aws.request_signing import RequestSigner
 from apis.shared.errors import ErrorDetail, unauthorized
+from apis.shared.oauth.models import AccessToken, NotConnected
 from apis.shared.result import Failure, Result, Success, railway
 
 NOT_CONNECTED = unauthorized("The user has no connection.")
@@ -18,7 +19,7 @@ class Access(Protocol):
         ...
 
     @property
-    def missing(self) -> NoConnection | None:
+    def missing(self) -> NotConnected | None:
         """What the user lacks, once a request could not be made for the lack of it."""
         ...
 
@@ -31,7 +32,7 @@ class Access(Protocol):
 
 class Anonymous:
     is_ours = False
-    missing: NoConnection | None = None
+    missing: NotConnected | None = None
 
     async def headers(self, *_: object) -> Result[Mapping[str, str], ErrorDetail]:
         return Success({})
@@ -44,7 +45,7 @@ class Signed:
     """By the deployment, with signature version 4."""
 
     is_ours = True
-    missing: NoConnection | None = None
+    missing: NotConnected | None = None
 
     def __init__(self, signer: RequestSigner) -> None:
         self._signer = signer
@@ -65,31 +66,22 @@ class OnBehalf:
         self._tokens = tokens
         self._user_id = user_id
         self._provider_id = provider_id
-        self._last: UserToken | None = None
-        self.missing: NoConnection | None = None
+        self._last: AccessToken | None = None
+        self.missing: NotConnected | None = None
 
-    @railway
     async def headers(self, *_: object) -> Result[Mapping[str, str], ErrorDetail]:
-        match (await self._tokens.token(self._user_id, self._provider_id)).unwrap():
-            case UserToken() as token:
-                self._last, self.missing = token, None
-                return Success({"Authorization": f"Bearer {token.value}"})
-            case missing:
-                self.missing = missing
-                return Failure(NOT_CONNECTED)
+        return (await self._token()).map(lambda token: {"Authorization": f"Bearer {token.value}"})
+
+    async def renew(self) -> Result[bool, ErrorDetail]:
+        return (await self._token(instead_of=self._last)).map(lambda _: True)
 
     @railway
-    async def renew(self) -> Result[bool, ErrorDetail]:
-        if self._last is None:
-            return Success(False)
-        match (await self._tokens.renewed(self._user_id, self._provider_id, self._last)).unwrap():
-            case UserToken():
-                return Success(True)
+    async def _token(self, *, instead_of: AccessToken | None = None) -> Result[AccessToken, ErrorDetail]:
+        refused = None if instead_of is None else instead_of.value
+        match (await self._tokens.access_token(self._user_id, self._provider_id, instead_of=refused)).unwrap():
+            case AccessToken() as token:
+                self._last, self.missing = token, None
+                return Success(token)
             case missing:
                 self.missing = missing
                 return Failure(NOT_CONNECTED)
-
-    def refuse(self) -> None:
-        """The server refuses also what was renewed: only the user can help."""
-        name = self.missing.provider_name if self.missing is not None else self._provider_id
-        self.missing = NoConnection(self._provider_id, name, needs_reauth=True)

@@ -1,54 +1,26 @@
-"""What tools need to know of a user's connections to other services: a token, or that there is none."""
+"""What tools need to know of a user's connections to other services, and what they say without one."""
 
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from agents.tools.results import Envelope
 from apis.shared.errors import ErrorDetail
-from apis.shared.result import Result, Success
-from apis.shared.settings import ToolSettings, settings
-
-
-@dataclass(frozen=True, slots=True)
-class UserToken:
-    value: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class NoConnection:
-    """A user without a usable connection, which is no failure. `needs_reauth` where there was one before."""
-
-    provider_id: str
-    provider_name: str
-    needs_reauth: bool = False
+from apis.shared.oauth.models import NotConnected, TokenOutcome
+from apis.shared.result import Result
 
 
 class UserTokens(Protocol):
     """The token service. Fails where it cannot say whether there is a connection."""
 
-    async def token(self, user_id: str, provider_id: str) -> Result[UserToken | NoConnection, ErrorDetail]: ...
-
-    async def renewed(
-        self, user_id: str, provider_id: str, refused: UserToken
-    ) -> Result[UserToken | NoConnection, ErrorDetail]:
-        """Another token after a server has refused this one."""
+    async def access_token(
+        self, user_id: str, provider_id: str, *, instead_of: str | None = None
+    ) -> Result[TokenOutcome, ErrorDetail]:
+        """`instead_of` is a token that a server has refused."""
         ...
 
 
-class NoConnections:
-    """Where no connections are configured, nobody has one."""
-
-    async def token(self, _: str, provider_id: str) -> Result[UserToken | NoConnection, ErrorDetail]:
-        return Success(NoConnection(provider_id, provider_id))
-
-    async def renewed(self, _: str, provider_id: str, __: UserToken) -> Result[UserToken | NoConnection, ErrorDetail]:
-        return Success(NoConnection(provider_id, provider_id, needs_reauth=True))
-
-
-def not_connected(missing: NoConnection) -> Envelope:
-    """What a tool answers that needs the connection: a text for the model, and members for clients."""
-    address = f"{settings(ToolSettings).frontend_url.rstrip('/')}/settings/connections"
-    name = missing.provider_name
+def not_connected(missing: NotConnected) -> Envelope:
+    """A text for the model, and members for clients."""
+    name, address = missing.provider_name, missing.connect_url
     if missing.needs_reauth:
         text = (
             f"**The connection to {name} has expired.** This tool cannot be used until the user has authorised it "

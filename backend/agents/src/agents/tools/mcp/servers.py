@@ -11,7 +11,7 @@ import httpx
 from agents.outgoing.addresses import AllowedHosts
 from agents.outgoing.guard import GuardedTransport
 from agents.outgoing.pages import tls_context
-from agents.tools.mcp.connections import NoConnection, UserTokens, not_connected
+from agents.tools.mcp.connections import UserTokens, not_connected
 from agents.tools.mcp.contents import envelope_of
 from agents.tools.mcp.endpoints import GATEWAY, Gateway, endpoint_of, out_of_reach
 from agents.tools.mcp.naming import Owned, legal_names
@@ -21,6 +21,7 @@ from agents.tools.results import Envelope, error_text
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.lifecycle import background
 from apis.shared.logs import bounded
+from apis.shared.oauth.models import NotConnected
 from apis.shared.result import Failure, Result, Success, best_effort, collect, railway
 from apis.shared.settings import ToolSettings, settings
 from apis.shared.tools.catalogue import GATEWAY_PREFIX
@@ -59,7 +60,7 @@ class _Server:
     client: httpx.AsyncClient
     session: Session
     offered: Sequence[Json] = ()
-    missing: NoConnection | None = None
+    missing: NotConnected | None = None
 
     async def call(self, name: str, arguments: Arguments) -> Envelope:
         given = {"name": name, "arguments": dict(arguments)}

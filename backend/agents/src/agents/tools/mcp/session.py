@@ -108,7 +108,6 @@ class Session:
         opened = await self._open()
         if error_of(opened) == REFUSED and (await self._endpoint.access.renew()).unwrap():
             opened = await self._open()
-        self._note_refusal(opened)
         opened.unwrap()
         return await self._listed(wanted)
 
@@ -135,11 +134,6 @@ class Session:
             params = {"cursor": cursor}
         logger.warning("tools of a server left out", extra={"tool": self._endpoint.name, "looked_at": len(found)})
         return Success(list(found.values())[:MAX_TOOLS])
-
-    def _note_refusal(self, answer: Result[Any, ErrorDetail]) -> None:  # Any: whatever the value
-        """What a server refuses although the token was renewed, only the user can mend."""
-        if error_of(answer) == REFUSED and isinstance(self._endpoint.access, OnBehalf):
-            self._endpoint.access.refuse()
 
     @railway
     async def _open(self) -> Result[None, ErrorDetail]:
@@ -197,7 +191,6 @@ class Session:
             answer = await self._request(method, params, number)
         if error_of(answer) == REFUSED and (await self._endpoint.access.renew()).unwrap():
             answer = await self._request(method, params, number)
-        self._note_refusal(answer)
         return answer
 
     @railway
