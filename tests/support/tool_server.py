@@ -59,9 +59,7 @@ class ToolServer:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         request = Request(scope, receive)
         body = await request.body()
-        heard = Heard(
-            request.method, request.url.path, dict(request.headers), body, json.loads(body) if body else {}
-        )
+        heard = Heard(request.method, request.url.path, dict(request.headers), body, json.loads(body) if body else {})
         self.requests.append(heard)
         told = self.replies.get(heard.called, _usual)
         if isinstance(told, list):
@@ -71,12 +69,12 @@ class ToolServer:
         await response(scope, receive, send)
 
 
-def result(heard: Heard, value: Json, **headers: str) -> Response:
-    return json_response({"jsonrpc": "2.0", "id": heard.number, "result": value}, **headers)
+def result(heard: Heard, value: Json, headers: Mapping[str, str] | None = None) -> Response:
+    return json_response({"jsonrpc": "2.0", "id": heard.number, "result": value}, headers=headers)
 
 
-def json_response(value: object, status: int = 200, **headers: str) -> Response:
-    return Response(json.dumps(value), status, {"content-type": "application/json", **headers})
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(json.dumps(value), status, {"content-type": "application/json", **(headers or {})})
 
 
 def events(*parts: str | float, headers: Mapping[str, str] | None = None) -> Response:
@@ -113,7 +111,7 @@ def _usual(heard: Heard) -> Response | Json:
     match heard.called:
         case "initialize":
             agreed = {"protocolVersion": "2025-06-18", "capabilities": {}, "serverInfo": {"name": "s", "version": "1"}}
-            return result(heard, agreed, **{"mcp-session-id": "session-1"})
+            return result(heard, agreed, {"mcp-session-id": "session-1"})
         case "tools/list":
             return {"tools": [ECHO]}
         case "tools/call":

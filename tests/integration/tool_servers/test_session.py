@@ -184,7 +184,11 @@ UNFIT: list[tuple[str, Reply, str]] = [
     ("M9 bad request", lambda _: Response("what?", 400), "did not accept"),
     ("M10 forbidden", lambda _: Response(status_code=403), "does not permit"),
     ("M11 elsewhere", lambda _: Response(status_code=307, headers={"location": "https://o.example/mcp"}), "another"),
-    ("M11 other scheme", lambda h: Response(status_code=307, headers={"location": f"https://{h.headers['host']}/"}), "another"),
+    (
+        "M11 other scheme",
+        lambda h: Response(status_code=307, headers={"location": f"https://{h.headers['host']}/"}),
+        "another",
+    ),
     ("M11 not kept", lambda _: Response(status_code=302, headers={"location": "/mcp/"}), "did not accept"),
     ("M11 for ever", to_itself, "another place"),
     ("M11 nowhere", lambda _: Response(status_code=307), "another place"),
@@ -215,11 +219,15 @@ async def test_a_server_that_starts_unfit(server: ToolServer, session: Session, 
 PROGRESS = event({"jsonrpc": "2.0", "method": "notifications/progress", "params": {"progressToken": 1, "progress": 1}})
 
 
+alive: list[str | float] = [": alive\n\n", 0.05] * 100
+progress: list[str | float] = [PROGRESS, 0.05] * 100
+
+
 @pytest.mark.parametrize(
     "reply",
     [
-        pytest.param(lambda _: events(*[": alive\n\n", 0.05] * 100), id="M9 keep-alives"),
-        pytest.param(lambda _: events(*[PROGRESS, 0.05] * 100), id="M9 progress"),
+        pytest.param(lambda _: events(*alive), id="M9 keep-alives"),
+        pytest.param(lambda _: events(*progress), id="M9 progress"),
         pytest.param(lambda _: events(60.0), id="silence"),
     ],
 )
@@ -259,9 +267,10 @@ async def test_a_call_that_is_stopped_is_told_to_the_server(server: ToolServer, 
 async def test_what_the_server_asks_for_is_not_supported(server: ToolServer, session: Session) -> None:
     """M16"""
     await started(session)
-    asked = [event({"jsonrpc": "2.0", "id": f"s{n}", "method": m}) for n, m in enumerate(
-        ["sampling/createMessage", "elicitation/create", "roots/list", "ping"]
-    )]
+    asked = [
+        event({"jsonrpc": "2.0", "id": f"s{n}", "method": m})
+        for n, m in enumerate(["sampling/createMessage", "elicitation/create", "roots/list", "ping"])
+    ]
     changed = event({"jsonrpc": "2.0", "method": "notifications/tools/list_changed"})
     server.replies["tools/call"] = lambda heard: events(*asked, changed, event(answer_to(heard)))
     assert await calls(session) == "here"

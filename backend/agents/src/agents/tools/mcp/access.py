@@ -8,6 +8,7 @@ from apis.shared.aws.request_signing import RequestSigner
 from apis.shared.errors import ErrorDetail, unauthorized
 from apis.shared.oauth.models import AccessToken, NotConnected
 from apis.shared.result import Failure, Result, Success, railway
+from apis.shared.settings import OAuthSettings, settings
 
 NOT_CONNECTED = unauthorized("The user has no connection.")
 
@@ -29,6 +30,10 @@ class Access(Protocol):
         """After a refusal: whether the next request brings something new."""
         ...
 
+    def refuse(self) -> None:
+        """The server has refused that too."""
+        ...
+
 
 class Anonymous:
     is_ours = False
@@ -39,6 +44,9 @@ class Anonymous:
 
     async def renew(self) -> Result[bool, ErrorDetail]:
         return Success(False)
+
+    def refuse(self) -> None:
+        pass
 
 
 class Signed:
@@ -55,6 +63,9 @@ class Signed:
 
     async def renew(self) -> Result[bool, ErrorDetail]:
         return Success(False)
+
+    def refuse(self) -> None:
+        pass
 
 
 class OnBehalf:
@@ -74,6 +85,11 @@ class OnBehalf:
 
     async def renew(self) -> Result[bool, ErrorDetail]:
         return (await self._token(instead_of=self._last)).map(lambda _: True)
+
+    def refuse(self) -> None:
+        """The server refuses also what was renewed: only the user can mend that."""
+        address = f"{settings(OAuthSettings).frontend_url}/settings/connections"
+        self.missing = NotConnected(self._provider_id, self._provider_id, address, needs_reauth=True)
 
     @railway
     async def _token(self, *, instead_of: AccessToken | None = None) -> Result[AccessToken, ErrorDetail]:

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 import json
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,6 +92,7 @@ class Session:
         self._ids = itertools.count(1)
         self._replies = 0
         self._opening = asyncio.Lock()
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def start(self, *, seconds: float, wanted: Collection[str] = ()) -> Result[list[Json], ErrorDetail]:
         """Agree on a session, and all tools that the server offers, each once; with `wanted`, no more than these are
@@ -108,6 +109,7 @@ class Session:
         opened = await self._open()
         if error_of(opened) == REFUSED and (await self._endpoint.access.renew()).unwrap():
             opened = await self._open()
+        self._note_refusal(opened)
         opened.unwrap()
         return await self._listed(wanted)
 
@@ -134,6 +136,10 @@ class Session:
             params = {"cursor": cursor}
         logger.warning("tools of a server left out", extra={"tool": self._endpoint.name, "looked_at": len(found)})
         return Success(list(found.values())[:MAX_TOOLS])
+
+    def _note_refusal(self, answer: Result[Any, ErrorDetail]) -> None:  # Any: whatever the value
+        if error_of(answer) == REFUSED:
+            self._endpoint.access.refuse()
 
     @railway
     async def _open(self) -> Result[None, ErrorDetail]:
@@ -167,10 +173,12 @@ class Session:
             return answer
         finally:
             if is_given_up:
-                background.spawn(self._cancel(number), name="give up a tool call")
+                self._beside(self._cancel(number), name="give up a tool call")
 
     async def close(self) -> Result[None, ErrorDetail]:
-        """End the session on the server, where there is one."""
+        """End the session on the server, where there is one. What it is still being told is told first."""
+        if self._telling:
+            await asyncio.wait(self._telling)
         if self._session_id is None:
             return Success(None)
         done = await attempt_async(self._delete, errors=_ERRORS)
@@ -191,6 +199,7 @@ class Session:
             answer = await self._request(method, params, number)
         if error_of(answer) == REFUSED and (await self._endpoint.access.renew()).unwrap():
             answer = await self._request(method, params, number)
+        self._note_refusal(answer)
         return answer
 
     @railway
@@ -216,6 +225,12 @@ class Session:
         async with asyncio.timeout(CLOSING_SECONDS):
             answer = await self._exchange("DELETE", b"", None, _Interrupted())
             return answer.map(lambda _: None)
+
+    def _beside(self, work: Coroutine[Any, Any, None], *, name: str) -> None:
+        """What nobody waits for but `close`."""
+        task = background.start(work, name=name)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _cancel(self, number: int) -> None:
         message = {"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": number}}
@@ -328,7 +343,7 @@ class Session:
             error = {"code": _METHOD_NOT_FOUND, "message": "Not supported"}
             told = {"result": {}} if message["method"] == "ping" else {"error": error}
             reply = {"jsonrpc": "2.0", "id": number, **told}
-            background.spawn(self._reply(reply), name="answer a tool server")
+            self._beside(self._reply(reply), name="answer a tool server")
 
     async def _refusal(self, response: httpx.Response, number: int | None) -> Result[Json | None, ErrorDetail]:
         """What a status means; the error of the protocol where the body holds one."""
