@@ -156,6 +156,8 @@ class Surroundings:
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
             "OAUTH_CALLBACK_URL": CALLBACK_URL,
             "FRONTEND_URL": FRONTEND_URL,
+            "OUTGOING_ALLOWED_HOSTS": "127.0.0.1",
+            "AGENTCORE_CODE_INTERPRETER_ID": "interpreter-1",
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,

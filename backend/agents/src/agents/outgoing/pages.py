@@ -130,9 +130,12 @@ def _inflated(data: bytes, most: int) -> Result[bytes, ErrorDetail]:
         return Success(b"")
     # With either header, or, as some servers do it, with none.
     for window in (32 + zlib.MAX_WBITS, -zlib.MAX_WBITS):
-        match attempt(zlib.decompressobj(window).decompress, data, most + 1, errors=_NOT_DEFLATED):
-            case Success(inflated):
-                return Success(inflated) if len(inflated) <= most else Failure(TOO_LARGE)
+        stream = zlib.decompressobj(window)
+        inflated = attempt(stream.decompress, data, most + 1, errors=_NOT_DEFLATED).value_or(b"")
+        if len(inflated) > most:
+            return Failure(TOO_LARGE)
+        if stream.eof:
+            return Success(inflated)
     return Failure(UNREADABLE)
 
 
