@@ -32,7 +32,7 @@ def server(_server: ToolServer) -> ToolServer:
 def ada(tables: Platform, _server: ToolServer) -> User:
     """May use everything there is."""
     config = {"serverUrl": _server.url, "authType": "none"}
-    catalogue = {
+    catalogue: dict[str, dict[str, Any]] = {
         "outside_echo": {"mcpConfig": config},
         "outside_other": {"mcpConfig": config},
         "outside_keyed": {"mcpConfig": {**config, "authType": "api-key"}},
@@ -79,7 +79,6 @@ async def test_a_tool_on_a_server(
     assert [tool["function"]["name"] for tool in model.calls[0]["tools"]] == ["echo"]
     await tables.settled(answered.request_id)
     assert len(server.of("initialize")) == len(server.of("DELETE")) == 1
-    assert (await tables.conversation(session_id))[2:][0][0] == "user" if ada is tables.user else True
 
 
 FAILING_CALLS = {
@@ -199,10 +198,10 @@ async def test_tools_of_the_gateway(
     without = await turn(tables, ada, f"{session_id}-without", "gateway_echo")
     assert without.failure is None
     assert "tools" not in model.calls[0]
-    ssm = tables.boto("ssm")
+    parameters = tables.surroundings.parameters
     name = "/strands-agent-chatbot/dev/mcp/gateway-url"
     server.replies["tools/list"] = offering(ECHO, {**ECHO, "name": "search"})
-    ssm.put_parameter(Name=name, Value=server.url, Type="String", Overwrite=True)
+    parameters[name] = server.url
     try:
         await tables.inference_api.steer("forget")
         model.reset()
@@ -215,7 +214,7 @@ async def test_tools_of_the_gateway(
         failed = await turn(tables, ada, f"{session_id}-failing", "gateway_echo")
         assert failed.error["code"] == "internal_error"
     finally:
-        ssm.delete_parameter(Name=name)
+        del parameters[name]
 
 
 async def test_a_page(tables: Platform, ada: User, server: ToolServer, model: ModelServer, session_id: str) -> None:

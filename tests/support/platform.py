@@ -31,6 +31,7 @@ from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, i
 from tests.support.local_folder import LocalFolder, is_local
 from tests.support.model_server import ModelServer
 from tests.support.oauth_server import OAuthServer
+from tests.support.parameters import Parameters
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
 
@@ -135,6 +136,7 @@ class Surroundings:
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What a test wants otherwise than the rest."""
+    parameters: Parameters = field(default_factory=Parameters)
 
     def environment(self) -> dict[str, str]:
         """No retries and no kept permissions, so that each call is made, and made once."""
@@ -391,7 +393,10 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             stored.managed_model(FORBIDDEN, availableToRoles=["Somebody else"], **PRICES),
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
-        yield Surroundings(endpoint, proxy, provider, model, oauth, {**variables, "AWS_ENDPOINT_URL": proxy.url})
+        parameters = Parameters()
+        proxy.answer("ssm", "GetParameters", parameters.told)
+        settled = {**variables, "AWS_ENDPOINT_URL": proxy.url}
+        yield Surroundings(endpoint, proxy, provider, model, oauth, settled, parameters=parameters)
 
 
 @asynccontextmanager

@@ -14,6 +14,7 @@ from apis.shared.lifecycle import background
 from tests.integration.conftest import Aws, Configure
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.interpreter import PlayedInterpreter, Result, file, listed, png, ran
+from tests.support.platform import Surroundings
 
 CODE = "draw()"
 
@@ -183,16 +184,14 @@ async def test_an_answer_that_does_not_come(
     assert interpreter.calls[-1] == "stop"
 
 
-async def test_the_interpreter_of_a_deployment(interpreter: PlayedInterpreter, aws: Aws, configure: Configure) -> None:
+async def test_the_interpreter_of_a_deployment(
+    interpreter: PlayedInterpreter, around: Surroundings, aws: Aws, configure: Configure
+) -> None:
     """F-AGT-37: by variable, else by parameter."""
     configure(AGENTCORE_CODE_INTERPRETER_ID=None)
     assert "No code interpreter" in await failed()
-    aws.boto("ssm").put_parameter(
-        Name="/strands-agent-chatbot/inference-api/code-interpreter-id",
-        Value="by-parameter",
-        Type="String",
-        Overwrite=True,
-    )
+    parameters = around.parameters
+    parameters["/strands-agent-chatbot/inference-api/code-interpreter-id"] = "by-parameter"
     with aws.proxy.recording() as recording:
         assert (await drawn())["status"] == "success"
     assert any("by-parameter" in call.text for call in recording.calls)
@@ -203,3 +202,4 @@ async def test_the_interpreter_of_a_deployment(interpreter: PlayedInterpreter, a
     configure(CODE_INTERPRETER_ID=None)
     with aws.proxy.injecting(Fault(FaultKind.ACCESS_DENIED, operation="GetParameters")):
         assert "not reachable" in await failed()
+    parameters.clear()

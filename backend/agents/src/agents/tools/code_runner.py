@@ -1,4 +1,4 @@
-"""`generate_diagram_and_validate`: runs Python code in a session of its own, and gives back the diagram that it drew."""
+"""`generate_diagram_and_validate`: runs Python code in a session of its own; the diagram that it drew."""
 
 import asyncio
 import base64
