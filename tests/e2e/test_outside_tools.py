@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import Response
 
 from tests.support import stored
+from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.interpreter import PlayedInterpreter
 from tests.support.model_server import ModelServer, answer, tool_call
 from tests.support.platform import Answer, Platform, User, until
@@ -204,6 +205,9 @@ async def test_tools_of_the_gateway(
     parameters[name] = server.url
     try:
         await tables.inference_api.steer("forget")
+        with tables.proxy.injecting(Fault(FaultKind.ACCESS_DENIED, operation="GetParameters")):
+            unknown = await turn(tables, ada, f"{session_id}-unknown", "gateway_echo")
+        assert unknown.error["code"] == "internal_error", "F-AGT-08"
         model.reset()
         model.script(tool_call(("t1", "echo", {"text": "x"})), GOES_ON)
         told = result_of(await turn(tables, ada, session_id, "gateway_echo"))
