@@ -390,12 +390,12 @@ class _Bedrock(_Stream):
         match step:
             case {"event": event}:
                 for kind, payload in event.items():
-                    yield _frame({":message-type": "event", ":event-type": kind}, payload)
+                    yield frame({":message-type": "event", ":event-type": kind}, payload)
             case {"exception": [kind, message]}:
-                yield _frame({":message-type": "exception", ":exception-type": kind}, {"message": message})
+                yield frame({":message-type": "exception", ":exception-type": kind}, {"message": message})
 
 
-def _frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
+def frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
     body = json.dumps(payload, default=_base64).encode()
     head = b"".join(_header(name, text) for name, text in {**headers, ":content-type": "application/json"}.items())
     prelude = struct.pack("!II", 12 + len(head) + len(body) + 4, len(head))

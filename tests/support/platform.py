@@ -32,6 +32,7 @@ from tests.support.local_folder import LocalFolder, is_local
 from tests.support.long_term_memory import LongTermMemory
 from tests.support.model_server import ModelServer
 from tests.support.oauth_server import OAuthServer
+from tests.support.parameters import Parameters
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
 
@@ -141,6 +142,7 @@ class Surroundings:
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What a test wants otherwise than the rest."""
+    parameters: Parameters = field(default_factory=Parameters)
 
     def environment(self) -> dict[str, str]:
         """No retries and no kept permissions, so that each call is made, and made once."""
@@ -162,6 +164,8 @@ class Surroundings:
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
             "OAUTH_CALLBACK_URL": CALLBACK_URL,
             "FRONTEND_URL": FRONTEND_URL,
+            "OUTGOING_ALLOWED_HOSTS": "127.0.0.1",
+            "AGENTCORE_CODE_INTERPRETER_ID": "interpreter-1",
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,
@@ -402,10 +406,11 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             stored.managed_model(FORBIDDEN, availableToRoles=["Somebody else"], **PRICES),
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
+        parameters = Parameters()
+        proxy.answer("ssm", "GetParameters", parameters.told)
+        settled = {**variables, "AWS_ENDPOINT_URL": proxy.url}
         with proxy.answering(memory):
-            yield Surroundings(
-                endpoint, proxy, provider, model, memory, oauth, {**variables, "AWS_ENDPOINT_URL": proxy.url}
-            )
+            yield Surroundings(endpoint, proxy, provider, model, memory, oauth, settled, parameters=parameters)
 
 
 @asynccontextmanager

@@ -23,6 +23,7 @@ from agents.providers import ProviderModel, build_model
 from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
 from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
+from agents.tools.remote import framework_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt_stream, railway
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from strands import Agent
     from strands.hooks import AfterToolCallEvent, MessageAddedEvent
     from strands.middleware import InvokeModelContext
+
+    from agents.tools.mcp.servers import RemoteTool
 
 logger = logging.getLogger(__name__)
 
@@ -60,6 +63,7 @@ class AgentSpec:
     tools: ToolSelection
     history: Sequence[Message]
     memory_context: str | None = None
+    remote_tools: "Sequence[RemoteTool]" = ()
     removed_message_count: int = 0
     summary: str | None = None
     shortening: Shortening | None = None
@@ -176,7 +180,7 @@ class AgentRun:
             agent_id="default",
             model=model.model,
             messages=history,
-            tools=load_tools(self._spec.tools.local),
+            tools=[*load_tools(self._spec.tools.local), *framework_tools(self._spec.remote_tools)],
             system_prompt=legal_prompt(self._spec.system_prompt),
             callback_handler=None,
             conversation_manager=_overflow_manager(),

@@ -103,11 +103,18 @@ def _authority(value: str) -> str:
     return value.rstrip("/")
 
 
+def _host_names(value: object) -> object:
+    return (
+        tuple(name for part in value.lower().split(",") if (name := part.strip())) if isinstance(value, str) else value
+    )
+
+
 DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)
 
 Flag = Annotated[bool, BeforeValidator(_only_true)]
 LowerText = Annotated[str, BeforeValidator(_lower)]
 JsonArray = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array)]
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)]
 Minutes = Annotated[int, BeforeValidator(_minutes_or_default), Field(ge=0)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Authority = Annotated[str, AfterValidator(_authority)]
@@ -291,6 +298,23 @@ class ChatSettings(Settings):
     enable_quota_enforcement: Flag = False
     agentcore_gateway_mcp_enabled: Flag = True
     gateway_url: str | None = None
+
+
+class ToolSettings(Settings):
+    # Hosts (`name` or `name:port`, separated by commas) that tools may reach although they are not public.
+    outgoing_allowed_hosts: HostNames = ()
+    web_search_url: str = "https://html.duckduckgo.com/html/"
+    weather_base_url: str = "https://api.weather.gov"
+    institution_search_url: str = "https://api-us1.cludo.com/api/v3/10000203/10000303/search"
+    tool_cludo_site_key: SecretStr | None = None
+    project_name: str = "strands-agent-chatbot"
+    environment: str = "dev"
+    # Deployments set the second name.
+    agentcore_code_interpreter_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("AGENTCORE_CODE_INTERPRETER_ID", "CODE_INTERPRETER_ID")
+    )
+    tool_server_start_seconds: Annotated[float, Field(gt=0, le=30)] = 30.0
+    tool_call_seconds: Annotated[float, Field(gt=0, le=120)] = 120.0
 
 
 class AppRoleCacheSettings(Settings):

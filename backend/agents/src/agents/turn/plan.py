@@ -10,6 +10,7 @@ from agents.tools.selection import ToolSelection
 from agents.turn.compaction import Compaction
 from apis.shared.costs.models import PricingSnapshot, StoredCitation
 from apis.shared.sessions.models import SessionRecord, StoredMessage
+from apis.shared.tools.models import ToolRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +21,7 @@ class Plan:
     `opening` is streamed first: a warning of the quota, then one event for each of the `citations`.
     `trimmed` messages at the front were never shown again by an earlier version of the system. `compaction` is None
     where conversations are not compacted.
+    `servers` are the records of the external tools of `tools`.
     `enabled_tools` are the permitted ids of the request, None when it named none.
     """
 
@@ -36,6 +38,7 @@ class Plan:
     opening: Sequence[StreamEvent] = ()
     citations: Sequence[StoredCitation] = ()
     trimmed: int = 0
+    servers: Sequence[ToolRecord] = ()
     compaction: Compaction | None = None
 
     @property

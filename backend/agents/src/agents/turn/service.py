@@ -25,7 +25,7 @@ from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
 from apis.shared.assistants.models import Assistant
 from apis.shared.assistants.service import get_assistants
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
-from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
+from apis.shared.errors import ErrorDetail, forbidden, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
 from apis.shared.knowledge.service import get_knowledge_base
 from apis.shared.lifecycle import background
@@ -43,7 +43,6 @@ from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
 from apis.shared.sessions.models import Message, SessionRecord, StoredMessage
-from apis.shared.settings import ChatSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.wiring import once
 
@@ -354,6 +353,7 @@ def _plan(
     assistant = _granted(request, reads).unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
+    selection = _runnable(permitted)
     files = reads.files.unwrap()
     caching = request.caching_enabled
     if caching is None and request.model_id is not None and model is not None:
@@ -371,7 +371,8 @@ def _plan(
             ),
             pricing=pricing_snapshot(model, datetime.now(UTC)) if model is not None else None,
             system_prompt=_system_prompt(request, assistant),
-            tools=_runnable(permitted).unwrap(),
+            tools=selection,
+            servers=[permitted.external[tool_id] for tool_id in selection.external],
             enabled_tools=None if request.enabled_tools is None else permitted.allowed,
             files=(*inline, *files),
             history=[*reads.history.unwrap(), *(StoredMessage(message, "") for message in owed)],
@@ -390,29 +391,14 @@ def _system_prompt(request: TurnRequest, assistant: Assistant | None) -> str:
     return request.system_prompt or default_prompt()
 
 
-def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
-    """The tools that this turn runs with; a tool on an MCP server fails, it is never left out silently."""
+def _runnable(permitted: FilteredTools) -> ToolSelection:
+    """The tools that this turn runs with."""
     selection = select_tools(permitted.allowed, external=permitted.external)
-    if selection.external:
-        return Failure(
-            ErrorDetail(
-                code=ErrorCode.TOOL_ERROR,
-                message=f"The tool {selection.external[0]} cannot be reached. Please switch it off and try again.",
-            )
-        )
-    chat = settings(ChatSettings)
-    if selection.gateway and chat.gateway_url and chat.agentcore_gateway_mcp_enabled:
-        return Failure(service_unavailable(None, reason="gateway tools are not available in this version"))
-    left_out = {
-        "gateway": selection.gateway,
-        "unavailable": selection.unavailable,
-        "unknown": selection.unknown,
-        "denied": permitted.denied,
-    }
+    left_out = {"unavailable": selection.unavailable, "unknown": selection.unknown, "denied": permitted.denied}
     for kind, ids in left_out.items():
         if ids:
             logger.info("tools left out", extra={"kind": kind, "count": len(ids), "tools": bounded(ids)})
-    return Success(selection)
+    return selection
 
 
 @once

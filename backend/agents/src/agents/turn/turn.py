@@ -1,8 +1,8 @@
 """One chat turn: run the agent, stream its events, and end the turn whatever happens."""
 
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
-from typing import Protocol
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Protocol
 
 from agents.events import (
     ContentBlockStop,
@@ -16,6 +16,7 @@ from agents.events import (
 from agents.files import check_readable
 from agents.prompt import build_prompt
 from agents.run import AgentRun, AgentSpec, MessageSink, build_agent
+from agents.tools.remote import OpenTools, open_tools
 from agents.turn.accounting import Account
 from agents.turn.ending import Ending
 from agents.turn.limits import TURN_LIMIT_SECONDS, within_limits
@@ -25,6 +26,9 @@ from apis.shared.lifecycle import shutdown
 from apis.shared.quota.events import QuotaExceededEvent
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.models import ContentBlock
+
+if TYPE_CHECKING:
+    from agents.tools.mcp.servers import RemoteTool
 
 
 class OpenTurn(Protocol):
@@ -115,15 +119,26 @@ class Turn:
         self._built: Result[_Built, ErrorDetail] | None = None
 
     async def prepare(self) -> Result[None, ErrorDetail]:
-        """Build the agent before the stream, for those who tell its failure otherwise. Fails as `build_agent`, and
-        with `validation_error` for a file that the model cannot read."""
-        self._built = await self._build()
+        """Build the agent of a turn without tools on servers before its stream, for those who tell its failure
+        otherwise. Fails as `build_agent`, and with `validation_error` for a file that the model cannot read."""
+        self._built = await self._build(())
         return self._built.map(lambda _: None)
 
     async def stream(self) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
-        for event in self._account.plan.opening:
+        plan = self._account.plan
+        for event in plan.opening:
             yield Success(event)
-        match self._built if self._built is not None else await self._build():
+        match await open_tools(plan.tools, plan.servers, self._user_id):
+            case Failure(error):
+                yield Failure(error)
+            case Success(tools):
+                with closing(tools):
+                    async with aclosing(self._with_tools(tools)) as items:
+                        async for item in items:
+                            yield item
+
+    async def _with_tools(self, tools: OpenTools) -> AsyncGenerator[Result[StreamEvent, ErrorDetail]]:
+        match self._built if self._built is not None else await self._build(tools.tools):
             case Failure(error):
                 yield Failure(error)
             case Success((run, prompt)):
@@ -138,7 +153,7 @@ class Turn:
         await self._ending.close(self._account)
 
     @railway
-    async def _build(self) -> Result["_Built", ErrorDetail]:
+    async def _build(self, remote: "Sequence[RemoteTool]") -> Result["_Built", ErrorDetail]:
         plan = self._account.plan
         check_readable(plan.files, plan.config.provider).unwrap()
         prompt = build_prompt(plan.message, plan.files)
@@ -148,6 +163,7 @@ class Turn:
             config=plan.config,
             system_prompt=plan.system_prompt,
             tools=plan.tools,
+            remote_tools=remote,
             history=[stored.message for stored in plan.history],
             memory_context=plan.memory_context,
             removed_message_count=plan.removed,

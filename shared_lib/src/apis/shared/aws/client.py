@@ -10,6 +10,7 @@ import functools
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from apis.shared.aws import memory_answers
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3vectors import S3VectorsClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
 
 # More threads than the processor can serve only fight for the interpreter lock, and starve the event loop.
 POOL_SIZE = 8
@@ -36,6 +38,17 @@ MAX_ATTEMPTS = 2
 CALL_DEADLINE_SECONDS = 8.5
 
 type Options = Mapping[str, Any]  # Any: what botocore's Config takes
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an answer may take and, with its time in the queue, a call; how often it is sent, unless an operator
+    has chosen otherwise."""
+
+    read_seconds: float = READ_TIMEOUT_SECONDS
+    call_seconds: float = CALL_DEADLINE_SECONDS
+    attempts: int = MAX_ATTEMPTS
+    is_fixed: bool = False
 
 
 class ServiceClient[C]:
@@ -53,6 +66,7 @@ class ServiceClient[C]:
         errors: Callable[[], ErrorTable] | None = None,
         options: "Callable[[Session], Options]" = lambda _: {},
         mending: Mapping[str, memory_answers.BeforeParse] | None = None,
+        patience: Patience | None = None,
     ) -> None:
         self._service = service
         self._speaks_json = speaks_json
@@ -60,6 +74,7 @@ class ServiceClient[C]:
         self._region = region or _region
         self._errors = errors
         self._options = options
+        self._patience = patience or Patience()
         self._lock = threading.Lock()
         self._client: C | None = None
         self._threads: ThreadPoolExecutor | None = None
@@ -77,7 +92,7 @@ class ServiceClient[C]:
         """
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._executor(), functools.partial(self._run, operation, lost_condition))
-        await asyncio.wait((work,), timeout=CALL_DEADLINE_SECONDS)
+        await asyncio.wait((work,), timeout=self._patience.call_seconds)
         if not work.done():
             work.cancel()
             return Failure(timed_out(None, aws_service=self._service))
@@ -107,7 +122,7 @@ class ServiceClient[C]:
         from apis.shared.aws.errors import refuse_what_is_not_json  # noqa: PLC0415 - lazy: as above
 
         session = boto3.session.Session(region_name=self._region())
-        config = client_config(**self._options(session))
+        config = client_config(self._patience, **self._options(session))
         client: C = session.client(self._service, config=config)  # the service's name decides which C it is
         events = client.meta.events  # type: ignore[attr-defined]  # C does not say so
         if self._speaks_json:
@@ -126,19 +141,20 @@ def _region() -> str:
     return settings(AwsSettings).region
 
 
-def client_config(**options: Any) -> "Config":  # Any: see Options
+def client_config(patience: Patience | None = None, **options: Any) -> "Config":  # Any: see Options
     """Timeouts, pool and retries of every client; `AWS_MAX_ATTEMPTS` and `AWS_RETRY_MODE` win over the defaults."""
     from botocore.config import Config  # noqa: PLC0415 - lazy: botocore stays out of the start
 
-    chosen = settings(AwsSettings)
+    chosen, patience = settings(AwsSettings), patience or Patience()
+    chosen_attempts = None if patience.is_fixed else chosen.aws_max_attempts
     return Config(
         connect_timeout=CONNECT_TIMEOUT_SECONDS,
-        read_timeout=READ_TIMEOUT_SECONDS,
+        read_timeout=patience.read_seconds,
         max_pool_connections=POOL_SIZE,
         tcp_keepalive=True,
         retries={
             "mode": chosen.aws_retry_mode or "standard",
-            "total_max_attempts": chosen.aws_max_attempts or MAX_ATTEMPTS,
+            "total_max_attempts": chosen_attempts or patience.attempts,
         },
         **options,
     )
@@ -165,6 +181,15 @@ def s3_options(session: "Session") -> Options:
 
 s3: ServiceClient["S3Client"] = ServiceClient("s3", speaks_json=False, options=s3_options)
 s3vectors: ServiceClient["S3VectorsClient"] = ServiceClient("s3vectors")
+# Code of a model may run for minutes, and runs once: neither is so with what else the service is asked.
+code_runs: ServiceClient["BedrockAgentCoreClient"] = ServiceClient(
+    "bedrock-agentcore",
+    speaks_json=False,
+    patience=Patience(read_seconds=120.0, call_seconds=150.0, attempts=1, is_fixed=True),
+)
+ssm: ServiceClient["SSMClient"] = ServiceClient("ssm")
+# Where deployments have put the address of the tool gateway, wherever else they run.
+gateway_ssm: ServiceClient["SSMClient"] = ServiceClient("ssm", region=lambda: "us-west-2")
 agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore", mending=memory_answers.RECORDS)
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient(
     "bedrock-agentcore-control", mending=memory_answers.STRATEGIES

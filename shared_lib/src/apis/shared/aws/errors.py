@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from botocore.eventstream import ParserError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
@@ -15,6 +16,8 @@ from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
 from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as StreamBroken
+from urllib3.exceptions import TimeoutError as StreamTimeout
 
 from apis.shared.aws.vocabulary import Reason, Refusal
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
@@ -49,6 +52,10 @@ def aws_errors(lost_condition: ErrorDetail | None = None) -> ErrorTable:
         (EndpointConnectionError, service_unavailable),
         (AwsConnectionError, service_unavailable),
         (HTTPClientError, service_unavailable),
+        # An answer that is read as it comes meets the library below.
+        (ParserError, service_unavailable),
+        (StreamTimeout, timed_out),
+        (StreamBroken, service_unavailable),
         (BotoCoreError, _misconfigured),
     )
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, bad_request, forbidden
@@ -18,11 +18,12 @@ from apis.shared.wiring import once
 
 @dataclass(frozen=True, slots=True)
 class FilteredTools:
-    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server."""
+    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server,
+    with their records."""
 
     allowed: list[str]
     denied: list[str]
-    external: frozenset[str] = frozenset()
+    external: Mapping[str, ToolRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,11 +170,11 @@ class _Known:
 
     def filtered(self, requested: Sequence[str]) -> FilteredTools:
         allowed = [tool_id for tool_id in dict.fromkeys(requested) if self.may_use(tool_id)]
-        external = frozenset(
-            tool_id
+        external = {
+            tool_id: self.catalogue[tool_id]
             for tool_id in allowed
             if tool_id in self.catalogue and self.catalogue[tool_id].protocol == "mcp_external"
-        )
+        }
         denied = [tool_id for tool_id in dict.fromkeys(requested) if tool_id not in allowed]
         return FilteredTools(allowed, denied, external)
 
