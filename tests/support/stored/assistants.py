@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tests.support.stored import Row, StoredObject, Thing, _row
-from tests.support.stored.knowledge import vectors
+from tests.support.stored.knowledge import ASSISTANTS, vectors
+from tests.support.stored.things import Row, StoredObject, Thing, row_of
 
-ASSISTANTS: Final = "ASSISTANTS_TABLE_NAME"
+__all__ = [
+    "ASSISTANTS",
+    "CREATED",
+    "DOCUMENTS_BUCKET",
+    "assistant",
+    "document",
+    "document_key",
+    "ghost",
+    "ingested",
+    "share",
+]
+
 DOCUMENTS_BUCKET: Final = "ASSISTANTS_DOCUMENTS_BUCKET_NAME"
 
 CREATED: Final = "2025-01-15T10:30:45.123456Z"
@@ -17,7 +28,7 @@ def assistant(owner_id: str, assistant_id: str, **attributes: Any) -> Row:
     keys = {"status": "COMPLETE", "createdAt": CREATED, "visibility": "PRIVATE"}
     keys |= {name: value for name, value in attributes.items() if name in keys and isinstance(value, str)}
     by_status = f"STATUS#{keys['status']}#CREATED#{keys['createdAt']}"
-    return _row(
+    return row_of(
         ASSISTANTS,
         {
             "PK": f"AST#{assistant_id}",
@@ -46,7 +57,7 @@ def assistant(owner_id: str, assistant_id: str, **attributes: Any) -> Row:
 
 def share(assistant_id: str, email: str, **attributes: Any) -> Row:
     """One whose recipient has not used it yet."""
-    return _row(
+    return row_of(
         ASSISTANTS,
         {
             "PK": f"AST#{assistant_id}",
@@ -64,7 +75,7 @@ def share(assistant_id: str, email: str, **attributes: Any) -> Row:
 
 def document(assistant_id: str, document_id: str, *, filename: str = "a.pdf", **attributes: Any) -> Row:
     """One that has been ingested, with three chunks."""
-    return _row(
+    return row_of(
         ASSISTANTS,
         {
             "PK": f"AST#{assistant_id}",
@@ -87,7 +98,7 @@ def document(assistant_id: str, document_id: str, *, filename: str = "a.pdf", **
 
 def ghost(assistant_id: str, document_id: str, **attributes: Any) -> Row:
     """What ingestion writes of a document that was deleted meanwhile."""
-    return _row(
+    return row_of(
         ASSISTANTS,
         {
             "PK": f"AST#{assistant_id}",

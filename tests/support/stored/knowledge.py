@@ -3,9 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.support.stored import LEFT_OUT, Row, StoredVector
+from tests.support.stored.things import LEFT_OUT, Row, StoredVector
 
 ASSISTANTS: Final = "ASSISTANTS_TABLE_NAME"
+VECTOR_BUCKET: Final = "ASSISTANTS_VECTOR_STORE_BUCKET_NAME"
+VECTOR_INDEX: Final = "ASSISTANTS_VECTOR_STORE_INDEX_NAME"
 DIMENSION: Final = 1024
 ALONG: Final = (1.0,)
 
