@@ -3,10 +3,21 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from tests.support.stored.knowledge import vectors
+from tests.support.stored.knowledge import ASSISTANTS, vectors
 from tests.support.stored.things import Row, StoredObject, Thing, row_of
 
-ASSISTANTS: Final = "ASSISTANTS_TABLE_NAME"
+__all__ = [
+    "ASSISTANTS",
+    "CREATED",
+    "DOCUMENTS_BUCKET",
+    "assistant",
+    "document",
+    "document_key",
+    "ghost",
+    "ingested",
+    "share",
+]
+
 DOCUMENTS_BUCKET: Final = "ASSISTANTS_DOCUMENTS_BUCKET_NAME"
 
 CREATED: Final = "2025-01-15T10:30:45.123456Z"
