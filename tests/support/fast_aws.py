@@ -244,12 +244,16 @@ def _file(number: int) -> dict[str, Any]:
     }
 
 
-_FILES = _http({"Items": [_file(number) for number in range(FILES)], "Count": FILES, "ScannedCount": FILES})
+@functools.cache
+def _files(limit: int) -> bytes:
+    some = [_file(number) for number in range(min(limit, FILES))]
+    return _http({"Items": some, "Count": len(some), "ScannedCount": len(some)})
 
 
 def answer(operation: bytes, body: bytes) -> bytes:
     if b'"user-files"' in body:
-        return _FILES if operation == b"Query" else _EMPTY
+        limit = _LIMIT.search(body)
+        return _files(int(limit.group(1)) if limit else FILES) if operation == b"Query" else _EMPTY
     if operation == b"Scan":
         return _TOOL_CATALOGUE if b'"TOOL#"' in body else _MODEL_CATALOGUE
     return _of_quota(operation, body) or _of_costs(operation, body) or _of_sessions(operation, body)
