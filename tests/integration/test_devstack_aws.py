@@ -95,7 +95,13 @@ def test_the_memory_takes_events(aws: EmbeddedAws, variables: dict[str, str]) ->
 def test_two_prefixes_are_independent(aws: EmbeddedAws, variables: dict[str, str]) -> None:
     other = create_resources(aws.endpoint, prefix="other")
     differing = {name for name in variables if variables[name] != other[name]}
-    assert differing == {*(t.variable for t in TABLES), *(b.variable for b in BUCKETS), "AGENTCORE_MEMORY_ID"}
+    assert differing == {
+        *(t.variable for t in TABLES),
+        *(b.variable for b in BUCKETS),
+        "AGENTCORE_MEMORY_ID",
+        "OAUTH_CLIENT_SECRETS_ARN",
+        "OAUTH_TOKEN_ENCRYPTION_KEY_ARN",
+    }
 
 
 def test_a_reset_forgets_everything_and_the_resources_can_be_made_anew() -> None:
