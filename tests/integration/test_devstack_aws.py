@@ -101,6 +101,8 @@ def test_two_prefixes_are_independent(aws: EmbeddedAws, variables: dict[str, str
         VECTORS.bucket_variable,
         VECTORS.index_variable,
         "AGENTCORE_MEMORY_ID",
+        "OAUTH_CLIENT_SECRETS_ARN",
+        "OAUTH_TOKEN_ENCRYPTION_KEY_ARN",
     }
 
 

@@ -109,7 +109,12 @@ _SENT_BACK = [
     "/oauth/callback",
     summary="Come back from a provider",
     openapi_extra={"parameters": _SENT_BACK},
-    responses={302: {"description": "To the web client, with `success` or `error`, and `provider`, in the query."}},
+    responses={
+        302: {
+            "description": "To the web client, with `success` or `error`, and `provider`, in the query.",
+            "headers": {"Location": {"description": "A page of the web client.", "schema": {"type": "string"}}},
+        }
+    },
 )
 async def come_back(request: Request) -> Result[RedirectResponse, ErrorDetail]:
     """Called by the browser, with the provider's answer in the query. Whatever happens, the browser is sent on to the

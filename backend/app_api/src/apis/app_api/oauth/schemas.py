@@ -25,6 +25,16 @@ def _sendable(text: str) -> str:
     return text
 
 
+_ID = "Of the provider."
+_NAME = "As users see it."
+_TYPE = "Which mark is shown with it; `custom` for any other."
+_PAGE = "Page where users agree."
+_TOKENS = "Where codes and refresh tokens become tokens."
+_REVOCATION = "Where tokens are revoked; null: nowhere."
+_CLIENT = "Of our registration at the provider."
+_ENABLED = "Whether users see it, and tools get tokens of it."
+_ICON = "Name of an icon of the web client."
+_PKCE = "Whether codes are bound to a proof key (RFC 7636)."
 _MOMENT = "UTC, ISO 8601."
 _SCOPES = "What the access is for; sent to the provider as they are."
 _ROLES = "AppRoles whose users may connect; none: everybody."
@@ -39,19 +49,19 @@ SomeCredential = Annotated[SomeText, AfterValidator(_sendable)]
 class OAuthProviderResponse(SnakeCaseWire):
     """A provider, without its client secret."""
 
-    provider_id: str
-    display_name: str
-    provider_type: ProviderType
-    authorization_endpoint: str
-    token_endpoint: str
-    client_id: str
+    provider_id: Annotated[str, Field(description=_ID)]
+    display_name: Annotated[str, Field(description=_NAME)]
+    provider_type: Annotated[ProviderType, Field(description=_TYPE)]
+    authorization_endpoint: Annotated[str, Field(description=_PAGE)]
+    token_endpoint: Annotated[str, Field(description=_TOKENS)]
+    client_id: Annotated[str, Field(description=_CLIENT)]
     scopes: Annotated[list[str], Field(description=_SCOPES)]
     allowed_roles: Annotated[list[str], Field(description=_ROLES)]
-    enabled: bool
-    icon_name: str
-    userinfo_endpoint: str | None = None
-    revocation_endpoint: str | None = None
-    pkce_required: bool
+    enabled: Annotated[bool, Field(description=_ENABLED)]
+    icon_name: Annotated[str, Field(description=_ICON)]
+    userinfo_endpoint: Annotated[str | None, Field(description="Not used by the services.")] = None
+    revocation_endpoint: Annotated[str | None, Field(description=_REVOCATION)] = None
+    pkce_required: Annotated[bool, Field(description=_PKCE)]
     created_at: Annotated[str, Field(description=_MOMENT)]
     updated_at: Annotated[str, Field(description=_MOMENT)]
 
@@ -59,7 +69,7 @@ class OAuthProviderResponse(SnakeCaseWire):
 class OAuthProviderListResponse(SnakeCaseWire):
     """Providers by name."""
 
-    providers: list[OAuthProviderResponse]
+    providers: Annotated[list[OAuthProviderResponse], Field(description="By name.")]
     total: Annotated[int, Field(description="How many these are.")]
 
     @classmethod
@@ -70,20 +80,20 @@ class OAuthProviderListResponse(SnakeCaseWire):
 class OAuthProviderCreate(SnakeCaseWire):
     """A new provider."""
 
-    provider_id: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9-]+$")]
-    display_name: Annotated[str, Field(min_length=1, max_length=128)]
-    provider_type: ProviderType
+    provider_id: Annotated[str, Field(min_length=1, max_length=64, pattern="^[a-z0-9-]+$", description=_ID)]
+    display_name: Annotated[str, Field(min_length=1, max_length=128, description=_NAME)]
+    provider_type: Annotated[ProviderType, Field(description=_TYPE)]
     authorization_endpoint: Annotated[ShortText, Field(min_length=1, description=_ENDPOINT)]
     token_endpoint: Annotated[ShortText, Field(min_length=1, description=_ENDPOINT)]
-    client_id: Annotated[Credential, Field(min_length=1)]
+    client_id: Annotated[Credential, Field(min_length=1, description=_CLIENT)]
     client_secret: Annotated[Credential, Field(min_length=1, repr=False, description="Never shown again.")]
     scopes: Annotated[ShortTexts, Field(default_factory=list, description=_SCOPES)]
     allowed_roles: Annotated[ShortTexts, Field(default_factory=list, description=_ROLES)]
-    enabled: bool = True
-    icon_name: ShortText = "heroLink"
+    enabled: Annotated[bool, Field(description=_ENABLED)] = True
+    icon_name: Annotated[ShortText, Field(description=_ICON)] = "heroLink"
     userinfo_endpoint: Annotated[ShortText | None, Field(description=_OPTIONAL_ENDPOINT)] = None
     revocation_endpoint: Annotated[ShortText | None, Field(description=_OPTIONAL_ENDPOINT)] = None
-    pkce_required: bool = True
+    pkce_required: Annotated[bool, Field(description=_PKCE)] = True
 
     def to_draft(self) -> ProviderDraft:
         return ProviderDraft(**self.model_dump(exclude={"client_secret"}))
@@ -92,18 +102,18 @@ class OAuthProviderCreate(SnakeCaseWire):
 class OAuthProviderUpdate(SnakeCaseWire):
     """What of a provider changes; null and absent members do not."""
 
-    display_name: Annotated[str | None, Field(min_length=1, max_length=128)] = None
+    display_name: Annotated[str | None, Field(min_length=1, max_length=128, description=_NAME + _UNCHANGED)] = None
     authorization_endpoint: Annotated[SomeText | None, Field(description=_ENDPOINT + _UNCHANGED)] = None
     token_endpoint: Annotated[SomeText | None, Field(description=_ENDPOINT + _UNCHANGED)] = None
-    client_id: SomeCredential | None = None
+    client_id: Annotated[SomeCredential | None, Field(description=_CLIENT + _UNCHANGED)] = None
     client_secret: Annotated[SomeCredential | None, Field(repr=False, description="Never shown again.")] = None
     scopes: Annotated[ShortTexts | None, Field(description=_SCOPES + _UNCHANGED)] = None
     allowed_roles: Annotated[ShortTexts | None, Field(description=_ROLES + _UNCHANGED)] = None
-    enabled: bool | None = None
-    icon_name: ShortText | None = None
+    enabled: Annotated[bool | None, Field(description=_ENABLED + _UNCHANGED)] = None
+    icon_name: Annotated[ShortText | None, Field(description=_ICON + _UNCHANGED)] = None
     userinfo_endpoint: Annotated[ShortText | None, Field(description=_OPTIONAL_ENDPOINT + _UNCHANGED)] = None
     revocation_endpoint: Annotated[ShortText | None, Field(description=_OPTIONAL_ENDPOINT + _UNCHANGED)] = None
-    pkce_required: bool | None = None
+    pkce_required: Annotated[bool | None, Field(description=_PKCE + _UNCHANGED)] = None
 
     def to_patch(self) -> ProviderPatch:
         return ProviderPatch(**self.model_dump(exclude={"client_secret"}))
@@ -112,10 +122,10 @@ class OAuthProviderUpdate(SnakeCaseWire):
 class OAuthConnectionResponse(SnakeCaseWire):
     """A provider that the caller may use, connected or not."""
 
-    provider_id: str
-    display_name: str
-    provider_type: ProviderType
-    icon_name: str
+    provider_id: Annotated[str, Field(description=_ID)]
+    display_name: Annotated[str, Field(description=_NAME)]
+    provider_type: Annotated[ProviderType, Field(description=_TYPE)]
+    icon_name: Annotated[str, Field(description=_ICON)]
     status: Annotated[ConnectionStatus, Field(description="`revoked` also where there was never a connection.")]
     connected_at: Annotated[str | None, Field(description=f"{_MOMENT} Null when not connected.")] = None
     needs_reauth: Annotated[bool, Field(description="Whether the provider now asks for other scopes.")] = False
@@ -124,7 +134,7 @@ class OAuthConnectionResponse(SnakeCaseWire):
 class OAuthConnectionListResponse(SnakeCaseWire):
     """The providers that the caller may use, by name."""
 
-    connections: list[OAuthConnectionResponse]
+    connections: Annotated[list[OAuthConnectionResponse], Field(description="By name.")]
 
     @classmethod
     def of_shown(cls, shown: Sequence[ShownConnection]) -> "OAuthConnectionListResponse":
@@ -140,5 +150,5 @@ class OAuthConnectResponse(SnakeCaseWire):
 class ConnectionCountResponse(SnakeCaseWire):
     """How many users are connected."""
 
-    provider_id: str
-    connection_count: int
+    provider_id: Annotated[str, Field(description=_ID)]
+    connection_count: Annotated[int, Field(description="Of users.")]
