@@ -24,7 +24,7 @@ WRAPPED = (
 
 @pytest.fixture(scope="module")
 async def compacting(around: Surroundings, tables: Platform) -> AsyncIterator[Platform]:
-    around = replace(around, chosen={"COMPACTION_ENABLED": " TRUE "})
+    around = replace(around, chosen={"COMPACTION_ENABLED": " TRUE ", "WARM_UP_AFTER_START": "false"})
     async with running_platform(around, tables.root, in_tables=True) as running:
         yield running
 
