@@ -394,7 +394,7 @@ def _system_prompt(request: TurnRequest, assistant: Assistant | None) -> str:
 def _runnable(permitted: FilteredTools) -> ToolSelection:
     """The tools that this turn runs with."""
     selection = select_tools(permitted.allowed, external=permitted.external)
-    left_out = {"unavailable": selection.unavailable, "unknown": selection.unknown, "denied": permitted.denied}
+    left_out = {"unknown": selection.unknown, "denied": permitted.denied}
     for kind, ids in left_out.items():
         if ids:
             logger.info("tools left out", extra={"kind": kind, "count": len(ids), "tools": bounded(ids)})
