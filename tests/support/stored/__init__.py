@@ -18,6 +18,15 @@ from tests.support.stored.costs import (
 from tests.support.stored.files import FILES, FILES_BUCKET, file_quota, uploaded_file
 from tests.support.stored.knowledge import ASSISTANTS, VECTOR_BUCKET, VECTOR_INDEX
 from tests.support.stored.models import MODELS, keys_of_model, managed_model
+from tests.support.stored.oauth import (
+    NO_SCOPES_HASH,
+    OAUTH_PROVIDERS,
+    OAUTH_TOKENS,
+    oauth_connection,
+    oauth_provider,
+    oauth_state,
+    unencrypted,
+)
 from tests.support.stored.quota import QUOTA_EVENTS, QUOTAS, quota_assignment, quota_event, quota_override, quota_tier
 from tests.support.stored.rbac import ROLES, granting, role, role_mapping, whole_role
 from tests.support.stored.sessions import MEMORY, SESSIONS, conversation, payload, session
@@ -44,6 +53,9 @@ __all__ = [
     "MEMORY",
     "MODELS",
     "MOMENT",
+    "NO_SCOPES_HASH",
+    "OAUTH_PROVIDERS",
+    "OAUTH_TOKENS",
     "QUOTAS",
     "QUOTA_EVENTS",
     "ROLES",
@@ -69,6 +81,9 @@ __all__ = [
     "keys_of_model",
     "known_usage",
     "managed_model",
+    "oauth_connection",
+    "oauth_provider",
+    "oauth_state",
     "payload",
     "pending_state",
     "person",
@@ -83,6 +98,7 @@ __all__ = [
     "session",
     "spent",
     "tool",
+    "unencrypted",
     "uploaded_file",
     "whole_role",
 ]
