@@ -1,13 +1,8 @@
 """The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT`."""
 
-import logging
 import os
 import signal
 import sys
-
-from werkzeug.serving import ThreadedWSGIServer
-
-from devstack.ports import LOOPBACK
 
 
 def main() -> None:
@@ -15,22 +10,19 @@ def main() -> None:
     # Ctrl-C reaches the whole process group, but the services still need the endpoint while they stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["MOTO_PORT"] = str(port)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
     # Lazy: moto reads MOTO_PORT at import.
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - lazy, see above
         DomainDispatcherApplication,
-        MotoRequestHandler,
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb, moto_memory, moto_speed  # noqa: PLC0415 - lazy, see above
+    from devstack import moto_dynamodb, moto_http, moto_memory, moto_speed  # noqa: PLC0415 - lazy, see above
 
     moto_dynamodb.install()
     moto_memory.install()
     moto_speed.install()
-    application = DomainDispatcherApplication(create_backend_app)
-    moto_speed.serve(ThreadedWSGIServer(LOOPBACK, port, application, MotoRequestHandler))
+    moto_http.serve(DomainDispatcherApplication(create_backend_app), port)
 
 
 if __name__ == "__main__":
