@@ -3,12 +3,22 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+from xdist.remote import Producer
 
 from apis.shared.wiring import forget_all
 from devstack import objects
 from devstack.aws import create_buckets
 from devstack.objects import ObjectStore
+from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slowest_first(items)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Units | None:
+    return Units(config, log) if config.option.dist == "loadfile" else None
 
 
 @pytest.fixture(autouse=True)

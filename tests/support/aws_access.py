@@ -1,7 +1,10 @@
 """What is stored in AWS, seen and changed past the services and past the fault proxy."""
 
+import itertools
 import threading
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -15,6 +18,8 @@ from tests.support import stored
 from tests.support.stored import Item, Row, StoredMessage, StoredObject, StoredVector, Thing
 
 _making = threading.Lock()
+_BATCH = 25
+"""As many as DynamoDB writes in one call."""
 
 
 @dataclass
@@ -42,10 +47,9 @@ class AwsAccess:
             return self._clients[service]
 
     def store(self, *things: Thing) -> None:
+        self._put_all([thing for thing in things if isinstance(thing, Row)])
         for thing in things:
             match thing:
-                case Row(table, item):
-                    self.put(table, item)
                 case StoredMessage():
                     self.create_event(thing.user_id, thing.session_id, thing.at, stored.payload(thing))
                 case StoredObject(bucket, key, content):
@@ -74,6 +78,19 @@ class AwsAccess:
     def put(self, table: str, item: Mapping[str, Any]) -> None:
         self.boto("dynamodb").put_item(TableName=self.variables[table], Item=to_wire(item))
 
+    def _put_all(self, rows: Sequence[Row]) -> None:
+        """In few calls. Of several with one key the last one stays."""
+        by_key = {(row.table, row.item["PK"], row.item["SK"]): row for row in rows}
+        for some in itertools.batched(by_key.values(), _BATCH, strict=False):
+            self._write((row.table, {"PutRequest": {"Item": to_wire(row.item)}}) for row in some)
+
+    def _write(self, requests: Iterable[tuple[str, Mapping[str, Any]]]) -> None:
+        by_table: defaultdict[str, list[Mapping[str, Any]]] = defaultdict(list)
+        for table, request in requests:
+            by_table[self.variables[table]].append(request)
+        answer = self.boto("dynamodb").batch_write_item(RequestItems=dict(by_table))
+        assert not answer["UnprocessedItems"]
+
     def item(self, table: str, key: str, sort_key: str) -> Item:
         """Empty when there is none."""
         found = self.boto("dynamodb").get_item(
@@ -100,11 +117,30 @@ class AwsAccess:
         return [item for item in items if item.get("sessionId") == session_id and str(item["SK"]).startswith(prefix)]
 
     def clear(self, *tables: str) -> None:
-        dynamodb = self.boto("dynamodb")
-        for name in (self.variables[table] for table in tables):
-            for page in dynamodb.get_paginator("scan").paginate(TableName=name):
-                for item in page["Items"]:
-                    dynamodb.delete_item(TableName=name, Key={"PK": item["PK"], "SK": item["SK"]})
+        self._delete(self._keys(tables))
+
+    @contextmanager
+    def leaving_as_found(self, *tables: str) -> Iterator[None]:
+        """What is added in the block is gone afterwards: a scan of the tables stays quick."""
+        found = self._keys(tables)
+        yield
+        self._delete(self._keys(tables) - found)
+
+    def _keys(self, tables: Iterable[str]) -> "set[tuple[str, str, str]]":
+        """Table and keys of every item."""
+        return {
+            (table, item["PK"]["S"], item["SK"]["S"])
+            for table in tables
+            for page in self.boto("dynamodb").get_paginator("scan").paginate(TableName=self.variables[table])
+            for item in page["Items"]
+        }
+
+    def _delete(self, keys: Iterable[tuple[str, str, str]]) -> None:
+        for some in itertools.batched(keys, _BATCH, strict=False):
+            self._write(
+                (table, {"DeleteRequest": {"Key": {"PK": {"S": key}, "SK": {"S": sort_key}}}})
+                for table, key, sort_key in some
+            )
 
     def create_event(self, actor_id: str, session_id: str, at: Any, payload: Mapping[str, Any]) -> None:
         self.boto("bedrock-agentcore").create_event(

@@ -3,14 +3,9 @@
 `EMBEDDINGS` is `words` (the default) or `meaning`, see `embeddings.py`.
 """
 
-import logging
 import os
 import signal
 import sys
-
-from werkzeug.serving import ThreadedWSGIServer
-
-from devstack.ports import LOOPBACK
 
 
 def main() -> None:
@@ -18,18 +13,17 @@ def main() -> None:
     # Ctrl-C reaches the whole process group, but the services still need the endpoint while they stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["MOTO_PORT"] = str(port)
-    logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
     # Lazy: moto reads MOTO_PORT at import.
     from moto.moto_server.werkzeug_app import (  # noqa: PLC0415 - lazy, see above
         DomainDispatcherApplication,
-        MotoRequestHandler,
         create_backend_app,
     )
 
     from devstack import (  # noqa: PLC0415 - lazy, see above
         embeddings,
         moto_dynamodb,
+        moto_http,
         moto_memory,
         moto_speed,
         moto_vectors,
@@ -41,7 +35,7 @@ def main() -> None:
     moto_vectors.install()
     embed = embeddings.by_meaning if sys.argv[2:] == ["meaning"] else embeddings.by_words
     application = embeddings.EmbeddingModel(embed, DomainDispatcherApplication(create_backend_app))
-    moto_speed.serve(ThreadedWSGIServer(LOOPBACK, port, application, MotoRequestHandler))
+    moto_http.serve(application, port)
 
 
 if __name__ == "__main__":

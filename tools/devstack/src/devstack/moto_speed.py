@@ -5,15 +5,14 @@
 - It writes a DynamoDB answer by asking for each possible member of each value of each attribute, through four layers:
   20 items take 40 ms. An attribute value is its own wire form.
 - A query sorts every item of its table before it looks for those of its partition.
+- A scan sorts, measures and copies every item of its table before it looks for those that are asked for.
 - It parses an update expression twice, although it then works on a copy of the result.
 - It looks through all members of a class of handlers for the names of its methods.
-- It starts a thread for every request, since the server closes each connection.
 """
 
 import base64
 import functools
 from collections.abc import Callable, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from moto import backends
@@ -21,14 +20,12 @@ from moto.core import responses
 from moto.core.serialize import ResponseSerializer
 from moto.core.utils import method_names_from_class
 from moto.dynamodb.models.dynamo_type import DynamoType, Item
-from moto.dynamodb.models.table import Table
+from moto.dynamodb.models.table import RESULT_SIZE_LIMIT, Table
 from moto.dynamodb.parsing import expressions
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication
-from werkzeug.serving import ThreadedWSGIServer
 
 _HOSTS = 256
 _EXPRESSIONS = 256
-_WORKERS = 16
 
 type Written = MutableMapping[str, Any]  # Any, here and below: as moto has it
 type Found = tuple[list[Item], int, dict[str, Any] | None]
@@ -46,18 +43,9 @@ def install() -> None:
     parser.make = functools.lru_cache(_EXPRESSIONS)(parser.make)
     vars(responses)["method_names_from_class"] = functools.cache(method_names_from_class)
     Table.query = _of_its_partition(Table.query)  # type: ignore[method-assign]  # mends moto in place
+    Table.scan = _of_what_is_asked_for(Table.scan)  # type: ignore[method-assign]  # mends moto in place
+    Item.size = _measured_once(Item.size)  # type: ignore[method-assign,assignment]  # mends moto in place
     ResponseSerializer._serialize = _directly(ResponseSerializer._serialize)  # type: ignore[method-assign,assignment]  # mends moto in place
-
-
-def serve(server: ThreadedWSGIServer) -> None:
-    """Serve with threads that are kept. As many requests run at once; others wait."""
-    pool = ThreadPoolExecutor(_WORKERS)
-
-    def hand_over(request: Any, address: Any) -> None:  # Any: as socketserver has it
-        pool.submit(server.process_request_thread, request, address)
-
-    server.process_request = hand_over  # type: ignore[method-assign,assignment]  # the server's class is not ours to derive from
-    server.serve_forever()
 
 
 _modules = backends.list_of_moto_modules
@@ -75,6 +63,42 @@ def _of_its_partition(query: Callable[..., Found]) -> Callable[..., Found]:
             del narrow.all_items
 
     return ask
+
+
+def _of_what_is_asked_for(scan: Callable[..., Found]) -> Callable[..., Found]:
+    """For a scan that one page answers: there is no order to keep between pages, and a stored item never changes."""
+
+    @functools.wraps(scan)
+    def ask(table: Table, *args: Any, segments: tuple[int | None, int | None]) -> Found:
+        filters, limit, start, expression, index, _, projection = args
+        unsorted = _partition(table, [])
+        is_whole = not filters and (limit, start, index, *segments) == (None,) * 5
+        if not is_whole or sum(item.size() for item in unsorted) > RESULT_SIZE_LIMIT:
+            return scan(table, *args, segments=segments)
+        passing = [item for item in unsorted if expression is None or expression.expr(item)]
+        passing.sort(key=_keys)
+        if projection:
+            passing = [item.project(projection) for item in passing]
+        return passing, len(unsorted), None
+
+    return ask
+
+
+def _keys(item: Item) -> tuple[Any, Any]:
+    return item.hash_key.cast_value, item.range_key and item.range_key.cast_value
+
+
+def _measured_once(size: Callable[[Item], int]) -> Callable[[Item], int]:
+    """Of an item in a table, which is replaced, never changed; a copy is measured anew."""
+
+    @functools.wraps(size)
+    def measured(item: Item) -> int:
+        known: dict[str, Any] = vars(item)
+        if "measured" not in known:
+            known["measured"] = size(item)
+        return int(known["measured"])
+
+    return measured
 
 
 def _partition(table: Table, conditions: Conditions) -> list[Item]:
