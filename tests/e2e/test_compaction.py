@@ -112,7 +112,7 @@ async def test_a13_the_worked_example(
     first, *others = shown(model)
     assert [role for role, _ in [first, *others]] == ["user", "assistant", "user", "assistant", "user"]
     assert text_of(first) == f"{WRAPPED.format('They added numbers.')}question 8"
-    assert text_of(others[-1]) == "question 12"
+    assert text_of(others[-1]).endswith("question 12")
     assert (await compacting.messages(session_id))[:10] == before
     assert "conversation_summary" not in str(await compacting.messages(session_id))
 
