@@ -2,8 +2,8 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
-import hypothesis
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from apis.shared.wiring import forget_all
