@@ -1,3 +1,4 @@
+import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
@@ -5,6 +6,9 @@ import pytest
 from xdist.remote import Producer
 
 from apis.shared.wiring import forget_all
+from devstack import objects
+from devstack.aws import create_buckets
+from devstack.objects import ObjectStore
 from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
 
@@ -51,6 +55,26 @@ async def gated(around: Surroundings, tmp_path_factory: pytest.TempPathFactory) 
     """The platform with everything in AWS, and with quotas enforced."""
     enforcing = replace(around, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true"})
     async with running_platform(enforcing, tmp_path_factory.mktemp("unused"), in_tables=True) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An S3 server that verifies signatures. There is no package of it for every system."""
+    if not objects.is_installed() and "REQUIRE_TEST_TOOLS" not in os.environ:
+        pytest.skip("no S3 server that verifies signatures is installed")
+    with objects.object_store() as store:
+        yield store
+
+
+@pytest.fixture(scope="session")
+async def uploading(
+    around: Surroundings, object_store: ObjectStore, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Platform]:
+    """The platform with everything in AWS, and its buckets on a server that verifies signatures."""
+    create_buckets(object_store.endpoint, around.variables)
+    there = replace(around, chosen={"AWS_ENDPOINT_URL_S3": object_store.endpoint})
+    async with running_platform(there, tmp_path_factory.mktemp("unused"), in_tables=True) as running:
         yield running
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment import plumbing
-from tests.bench import costs, gate, machine, report, start_up, store, streams
+from tests.bench import costs, files, gate, machine, report, start_up, store, streams
 from tests.bench.children import ROOT
 
-PARTS = ("start", "store", "costs", "gate", "streams")
+PARTS = ("start", "store", "costs", "files", "gate", "streams")
 
 
 def main() -> None:
@@ -48,6 +48,10 @@ def main() -> None:
         of_everybody = costs.measure(chosen.seconds)
         results["costs"] = asdict(of_everybody)
         show(report.cost_lines(of_everybody))
+    if "files" in parts and not chosen.as_other:
+        uploaded = files.measure(chosen.seconds)
+        results["files"] = asdict(uploaded)
+        show(report.file_lines(uploaded))
     if "gate" in parts and not chosen.as_other:
         gated = gate.measure()
         results["gate"] = asdict(gated)

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench import costs, gate, start_up, store, streams
+from tests.bench import costs, files, gate, start_up, store, streams
 from tests.bench.costs import CostResults
+from tests.bench.files import FileResults
 from tests.bench.gate import GateResults
 from tests.bench.start_up import StartUp
 from tests.bench.store import Measured, StoreResults
@@ -107,6 +108,19 @@ def cost_lines(results: CostResults) -> list[str]:
             f"{row.operation}: /health p99 {row.load.probe_p99:.1f} ms beside {row.concurrency} of them, target"
             f" {costs.TARGET_HEALTH_P99_MS:.0f}: {verdict(row.load.probe_p99 < costs.TARGET_HEALTH_P99_MS)}"
             for row in together
+        ),
+    ]
+
+
+def file_lines(results: FileResults) -> list[str]:
+    alone = [row for row in results.rows if row.delay_ms == 20 and row.concurrency == 1]
+    return [
+        "## Uploaded files",
+        *load_table(results.rows),
+        *(
+            f"{row.operation}: median {row.load.p50:.0f} ms at 20 ms per AWS call, target {files.TARGET_MS:.0f}:"
+            f" {verdict(row.load.p50 < files.TARGET_MS)}"
+            for row in alone
         ),
     ]
 

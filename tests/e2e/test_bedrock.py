@@ -227,3 +227,41 @@ async def test_too_long_for_the_model(tables: Platform, model: ModelServer, sess
     turn = await tables.chat(session_id, model_id=CLAUDE)
     assert (turn.error["code"], turn.error["recoverable"]) == ("model_error", False)
     assert "shorten" in turn.error["message"]
+
+
+async def test_p16_a_model_that_refuses_the_cache_mark_is_asked_once_more_without(
+    tables: Platform, model: ModelServer, session_id: str
+) -> None:
+    """And not again with it in this process; what was stored and shown says nothing of it."""
+    model_id = "anthropic.claude-v2"
+    not_supported = refused(
+        400, "ValidationException", "You invoked an unsupported model or prompt caching: cachePoint"
+    )
+    model.script(HELLO, not_supported, HELLO, HELLO)
+    for message_text in ("one", "two", "three"):
+        assert (await tables.chat(session_id, message_text, model_id=model_id)).failure is None
+    assert [str(MARKER) in str(body) for body in model.calls] == [False, True, False, False]
+    assert model.calls[2]["messages"] == [
+        {"role": "user", "content": [{"text": "one"}]},
+        {"role": "assistant", "content": [{"text": "Hello"}]},
+        {"role": "user", "content": [{"text": "two"}]},
+    ]
+    assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"] * 3
+    await tables.inference_api.steer("forget")
+
+
+async def test_h6_an_overflow_that_nothing_can_mend_ends(tables: Platform, model: ModelServer, session_id: str) -> None:
+    for text in ("one", "two", "three"):
+        model.script(HELLO)
+        await tables.chat(session_id, text, model_id=CLAUDE)
+    model.reset()
+    too_long = refused(400, "ValidationException", "Input is too long for requested model.")
+    model.script(*[too_long] * 10)
+    turn = await tables.chat(session_id, "four", model_id=CLAUDE)
+    assert (turn.error["code"], turn.error["recoverable"]) == ("model_error", False)
+    sizes = [len(body["messages"]) for body in model.calls]
+    assert sizes == [7, 5, 3, 1]
+    model.reset()
+    model.script(too_long, too_long, HELLO)
+    assert (await tables.chat(session_id, "five", model_id=CLAUDE)).failure is None
+    assert len(await tables.messages(session_id)) == 10

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.long_term_memory import REMEMBERED
 from tests.support.model_server import ModelServer, answer, tool_call, usage
-from tests.support.platform import PRICED, REMEMBERED, Event, Platform
+from tests.support.platform import PRICED, Event, Platform
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -245,7 +246,7 @@ async def test_memory_that_cannot_be_searched_is_done_without(
     fault = Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="RetrieveMemoryRecords")
     with tables.proxy.injecting(fault) as injection:
         turn = await tables.chat(session_id, REMEMBERED)
-    assert injection.hits == 1
+    assert injection.hits == 2, "with and without a slash at the end"
     assert turn.names[-1] == "done"
     assert "stream_error" not in turn.names
     assert said(model) == [("user", REMEMBERED)]

@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from tests.support import stored
 from tests.support.chat_client import ERROR_SEQUENCE
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, Reply, answer, refusal, tool_call, usage
 from tests.support.platform import Platform, until
+from tests.support.service_log import FAILED
 
 SECRETS = ("sk-secret", "127.0.0.1", "OPENAI", "refusal-text", "Traceback", "httpx", "openai.")
 
@@ -188,19 +190,38 @@ async def test_a_provider_without_a_key(tables: Platform, model: ModelServer, se
     await goes_on(tables, model, session_id, before=2)
 
 
-async def test_usage_that_cannot_be_recorded(tables: Platform, model: ModelServer, session_id: str) -> None:
+@pytest.mark.parametrize(
+    ("operation", "table", "containing", "step"),
+    [
+        pytest.param("PutItem", stored.SESSIONS, "C#", "cost record", id="F-SMC-58 cost record"),
+        pytest.param("TransactWriteItems", None, "lastMessageAt", None, id="F-SMC-59 session record"),
+        pytest.param("UpdateItem", stored.SUMMARIES, "totalCost", "summary", id="F-SMC-48 summary"),
+        pytest.param("UpdateItem", stored.ROLLUPS, "ROLLUP#", "rollups", id="F-SMC-49 rollups"),
+    ],
+)
+async def test_a_turn_end_that_cannot_be_recorded(
+    tables: Platform,
+    model: ModelServer,
+    session_id: str,
+    operation: str,
+    table: str | None,
+    containing: str,
+    step: str | None,
+) -> None:
     fault = Fault(
         FaultKind.THROTTLED,
         service="dynamodb",
-        operation="PutItem",
-        table=tables.variables["DYNAMODB_SESSIONS_METADATA_TABLE_NAME"],
-        containing=f"SESSION#{session_id}",
+        operation=operation,
+        table=None if table is None else tables.variables[table],
+        containing=containing,
     )
     await tables.chat(session_id)
     with tables.proxy.injecting(fault) as injection:
         turn = await tables.chat(session_id, "again")
 
-    assert injection.hits == 1
+    assert injection.hits >= 1
+    (failed,) = tables.records(turn.request_id, FAILED)
+    assert failed.get("step") == step
     answered = ["message_start", "content_block_start", *["content_block_delta"] * 3, "content_block_stop"]
     assert turn.names == [*answered, "message_stop", "metadata", "metadata", *ERROR_SEQUENCE]
     assert turn.error["code"] == "service_unavailable"
@@ -209,7 +230,7 @@ async def test_usage_that_cannot_be_recorded(tables: Platform, model: ModelServe
     await goes_on(tables, model, session_id, before=4)
 
 
-async def test_a_history_that_cannot_be_read_leaves_the_model_alone(
+async def test_f_smc_61_a_history_that_cannot_be_read_leaves_the_model_alone(
     tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     await tables.chat(session_id)

@@ -1,9 +1,16 @@
 """Files that come with a message: what the model gets, what is stored, and what a client reads back."""
 
 import base64
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
 
+import pytest
+
+from tests.support import stored
+from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
-from tests.support.platform import Platform, inline_file
+from tests.support.platform import USER_ID, Platform, inline_file
 
 PNG, PDF = b"\x89PNG\r\n\x1a\n" + bytes(range(256)), b"%PDF-1.7 " + bytes(range(256))
 
@@ -70,6 +77,42 @@ async def test_a_file_that_is_not_there_fails_in_the_stream(
     assert (turn.status, turn.error["code"]) == (200, "not_found")
     assert model.calls == []
     assert await tables.conversation(session_id) == [("user", ["look"]), ("assistant", [turn.error["message"]])]
+
+
+@pytest.mark.parametrize(
+    ("attributes", "fault", "code"),
+    [
+        ({"status": "pending"}, None, "conflict"),
+        ({"status": "failed"}, None, "conflict"),
+        ({"user_id": "000000099"}, None, "not_found"),
+        ({"etag": '"another"'}, None, "conflict"),
+        ({}, Fault(FaultKind.THROTTLED, operation="GetObject"), "service_unavailable"),
+        ({}, Fault(FaultKind.ACCESS_DENIED, operation="GetObject"), "internal_error"),
+        ({}, Fault(FaultKind.THROTTLED, operation="GetItem"), "service_unavailable"),
+    ],
+    ids=["pending", "failed", "somebody else's", "replaced", "no S3", "no permission on S3", "no table"],
+)
+async def test_one_file_that_cannot_be_read_fails_the_turn(
+    tables: Platform,
+    model: ModelServer,
+    session_id: str,
+    attributes: dict[str, Any],
+    fault: Fault | None,
+    code: str,
+) -> None:
+    """The model never answers without it."""
+    others = {name: value for name, value in attributes.items() if name != "user_id"}
+    owner, bucket = attributes.get("user_id", USER_ID), tables.variables[stored.FILES_BUCKET]
+    data, row = stored.uploaded_file(owner, session_id, bucket, **others)
+    tables.store(data, row)
+    uploads = [tables.upload(session_id, "b.txt", "text/plain", b"b"), str(row.item["uploadId"])]
+    with ExitStack() as during:
+        if fault is not None:
+            during.enter_context(tables.proxy.injecting(replace(fault, containing=uploads[1])))
+        turn = await tables.chat(session_id, "look", file_upload_ids=uploads)
+    assert (turn.status, turn.error["code"]) == (200, code)
+    assert model.calls == []
+    assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]
 
 
 async def test_more_than_five_uploads(tables: Platform, model: ModelServer, session_id: str) -> None:

@@ -9,9 +9,10 @@ LONGEST_RECORD = 8_000
 TOOLS = [f"{number:03}-{'t' * 196}" for number in range(200)]
 
 
-async def test_ids_that_a_client_made_up_are_cut_and_counted(
+async def test_f_qtm_58_ids_that_a_client_made_up_are_cut_and_counted(
     tables: Platform, model: ModelServer, session_id: str
 ) -> None:
+    """The turn goes on without tools that nobody knows."""
     turn = await tables.chat(session_id, model_id="gpt-" + "m" * 990, enabled_tools=TOOLS)
     assert turn.shown[0].text == "Hello world."
     await tables.settled(turn.request_id)

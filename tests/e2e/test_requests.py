@@ -115,12 +115,24 @@ async def test_without_requested_tools_there_are_none_and_nothing_is_looked_up(
     assert roles not in {call.target.table for call in recording.calls}
 
 
-async def test_permissions_that_cannot_be_read_stop_the_turn(
-    tables: Platform, model: ModelServer, session_id: str
+@pytest.mark.parametrize(
+    ("table", "members"),
+    [
+        # Prices are looked up here, too, before anything is spent: F-QTM-75 and F-SMC-55.
+        pytest.param("DYNAMODB_MANAGED_MODELS_TABLE_NAME", {}, id="F-QTM-74 caching and prices"),
+        pytest.param("DYNAMODB_APP_ROLES_TABLE_NAME", {}, id="F-QTM-71 permission for the model"),
+        pytest.param(
+            "DYNAMODB_APP_ROLES_TABLE_NAME",
+            {"model_id": "gpt-unmanaged", "enabled_tools": ["calculator"]},
+            id="F-QTM-40 permission for the tools",
+        ),
+    ],
+)
+async def test_what_cannot_be_looked_up_stops_the_turn(
+    tables: Platform, model: ModelServer, session_id: str, table: str, members: dict[str, Any]
 ) -> None:
-    table = tables.variables["DYNAMODB_MANAGED_MODELS_TABLE_NAME"]
-    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service="dynamodb", table=table)):
-        turn = await tables.chat(session_id)
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service="dynamodb", table=tables.variables[table])):
+        turn = await tables.chat(session_id, **members)
     assert turn.status == 200
     assert (turn.error["code"], turn.error["recoverable"]) == ("service_unavailable", True)
     assert turn.names[0] == "message_start"

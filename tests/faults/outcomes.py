@@ -9,6 +9,7 @@ from tests.support.fault_proxy import FaultKind
 class Outcome(StrEnum):
     HTTP_ERROR = "HTTP error"
     STREAM_ERROR = "stream_error"
+    REDIRECT = "redirect"
     PER_ITEM = "told per item"
     SUPPRESSED = "best effort"
     HARMLESS = "no effect"

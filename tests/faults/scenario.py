@@ -5,12 +5,13 @@ import itertools
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 
 from tests.support.fault_proxy import FaultKind
-from tests.support.platform import REMEMBERED, Answer, Platform, User
+from tests.support.long_term_memory import REMEMBERED
+from tests.support.platform import Answer, Platform, User
 from tests.support.stored import Thing
 
 MESSAGE = f"a message that no log may hold: {REMEMBERED}"
@@ -57,13 +58,15 @@ async def say(platform: Platform, case: Case, message: str, **members: Any) -> A
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """What the client got. `error` is the ErrorDetail or the `stream_error`; `partial` a failure told per item."""
+    """What the client got. `error` is the ErrorDetail or the `stream_error`; `partial` a failure told per item,
+    `redirected` one that the browser is sent on with."""
 
     status: int
     request_id: str
     error: dict[str, Any] | None
     visible: str
     partial: bool = False
+    redirected: bool = False
     turn: Answer | None = None
 
     @property
@@ -113,15 +116,17 @@ class Message:
 
 
 def _observed(response: httpx.Response) -> Observed:
+    sent_to = parse_qs(urlsplit(response.headers.get("location", "")).query)
     is_json = response.headers.get("content-type") == "application/json"
     body = response.json() if is_json else {}
     results = body.get("results", ()) if response.is_success and isinstance(body, dict) else ()
     return Observed(
         response.status_code,
         response.headers["x-request-id"],
-        None if response.is_success else body,
-        response.text,
+        None if response.is_success or response.has_redirect_location else body,
+        response.text or response.headers.get("location", ""),
         partial=any(not item["success"] for item in results),
+        redirected="error" in sent_to,
     )
 
 

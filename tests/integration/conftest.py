@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from apis.shared.aws import client as aws_client
+from apis.shared.aws.embeddings import bedrock_runtime
 from apis.shared.wiring import forget_all
 from devstack.aws import create_resources
 from tests.support.aws_access import AwsAccess
@@ -14,7 +15,13 @@ from tests.support.platform import Surroundings
 
 type Configure = Callable[..., None]
 
-_CLIENTS = (aws_client.s3,)
+_CLIENTS: tuple[aws_client.ServiceClient[Any], ...] = (
+    aws_client.s3,
+    aws_client.s3vectors,
+    aws_client.kms,
+    aws_client.secrets_manager,
+    bedrock_runtime,
+)
 
 
 class Aws(AwsAccess):

@@ -15,7 +15,7 @@ from mypy_boto3_dynamodb import DynamoDBClient
 from devstack.aws import EmbeddedAws, create_resources, dynamodb_client, embedded_aws
 from devstack.model import LOCAL_MODEL, Model
 from devstack.seed import seed_model
-from devstack.tables import BUCKETS, TABLES
+from devstack.tables import BUCKETS, TABLES, VECTORS
 
 DEPLOYED = Path(__file__).with_name("deployed_tables.json")
 
@@ -95,7 +95,15 @@ def test_the_memory_takes_events(aws: EmbeddedAws, variables: dict[str, str]) ->
 def test_two_prefixes_are_independent(aws: EmbeddedAws, variables: dict[str, str]) -> None:
     other = create_resources(aws.endpoint, prefix="other")
     differing = {name for name in variables if variables[name] != other[name]}
-    assert differing == {*(t.variable for t in TABLES), *(b.variable for b in BUCKETS), "AGENTCORE_MEMORY_ID"}
+    assert differing == {
+        *(table.variable for table in TABLES),
+        *(bucket.variable for bucket in BUCKETS),
+        VECTORS.bucket_variable,
+        VECTORS.index_variable,
+        "AGENTCORE_MEMORY_ID",
+        "OAUTH_CLIENT_SECRETS_ARN",
+        "OAUTH_TOKEN_ENCRYPTION_KEY_ARN",
+    }
 
 
 def test_a_reset_forgets_everything_and_the_resources_can_be_made_anew() -> None:

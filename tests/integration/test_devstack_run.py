@@ -20,14 +20,15 @@ from pathlib import Path
 import httpx
 import pytest
 
-from devstack import model
+from devstack import model, objects
 from devstack.environment import plumbing
 from devstack.ports import free_port
+from tests.support.documents import pdf
 
 pytestmark = pytest.mark.timeout(300)
 
 READY = "Everything is running"
-PARTS = ("app", "inference", "aws", "model", "identity")
+PARTS = ("app", "inference", "aws", "model", "identity", "objects")
 
 
 @dataclass
@@ -137,6 +138,9 @@ def test_the_printed_command_streams_an_answer_and_the_session_has_messages_toke
             assert f"http://127.0.0.1:{run.ports[name]}/docs" in printed
             assert httpx.get(f"http://127.0.0.1:{run.ports[name]}/docs", trust_env=False).status_code == 200
 
+        with httpx.Client(base_url=f"http://127.0.0.1:{run.ports['app']}", trust_env=False, timeout=30) as app:
+            assert uploaded(app, pdf("The library is open until nine."))["chunkCount"] == 1
+
         inference = f"http://127.0.0.1:{run.ports['inference']}"
         document = httpx.get(f"{inference}/openapi.json", trust_env=False).json()
         (example,) = document["components"]["schemas"]["InvocationRequest"]["examples"]
@@ -146,11 +150,30 @@ def test_the_printed_command_streams_an_answer_and_the_session_has_messages_toke
         assert "stream_error" not in names
 
 
+def uploaded(app: httpx.Client, data: bytes) -> dict[str, object]:
+    """The document of a new assistant once it can be searched, uploaded as the web client does."""
+    assistant = app.post("/assistants/draft", json={}).json()["assistantId"]
+    documents = f"/assistants/{assistant}/documents"
+    described = {"filename": "My Notes (v1).PDF", "contentType": "application/pdf", "sizeBytes": len(data)}
+    upload = app.post(f"{documents}/upload-url", json=described).json()
+    kind = {"Content-Type": "application/pdf"}
+    put = httpx.put(upload["uploadUrl"], content=data, headers=kind, trust_env=False)
+    assert put.status_code == 200, put.text
+    deadline = time.monotonic() + 60
+    while True:
+        document: dict[str, object] = app.get(f"{documents}/{upload['documentId']}").json()
+        if document["status"] == "complete":
+            return document
+        assert document["status"] != "failed", document
+        assert time.monotonic() < deadline, document
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_everything(tmp_path: Path, number: signal.Signals) -> None:
     with model_listing() as url, devstack(tmp_path, "--model-url", url) as run:
         run.wait_for(READY)
-        assert run.listening() == {"app", "inference", "aws"}
+        assert run.listening() == {"app", "inference", "aws"} | ({"objects"} if objects.is_installed() else set())
         run.process.send_signal(number)
         status, text = run.ended()
         assert status == 0

@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from devstack.environment import DUMMY_CREDENTIALS, REGION
 from tests.support import stored
-from tests.support.stored import Item, Row, StoredMessage, StoredObject, Thing
+from tests.support.stored import Item, Row, StoredMessage, StoredObject, StoredVector, Thing
 
 _making = threading.Lock()
 _BATCH = 25
@@ -28,6 +28,8 @@ class AwsAccess:
 
     endpoint: str
     variables: Mapping[str, str]
+    objects: str | None = None
+    """The endpoint of the buckets, if it is another one."""
     _clients: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def boto(self, service: str) -> Any:
@@ -36,7 +38,7 @@ class AwsAccess:
             if service not in self._clients:
                 self._clients[service] = boto3.session.Session().client(
                     service,
-                    endpoint_url=self.endpoint,
+                    endpoint_url=(self.objects if service == "s3" else None) or self.endpoint,
                     region_name=REGION,
                     aws_access_key_id=DUMMY_CREDENTIALS["AWS_ACCESS_KEY_ID"],
                     aws_secret_access_key=DUMMY_CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
@@ -53,6 +55,25 @@ class AwsAccess:
                 case StoredObject(bucket, key, content):
                     name = self.variables.get(bucket, bucket)
                     self.boto("s3").put_object(Bucket=name, Key=key, Body=content)
+                case StoredVector(key, numbers, metadata):
+                    vector = {"key": key, "data": {"float32": numbers}, "metadata": metadata}
+                    self.boto("s3vectors").put_vectors(**self.vector_index, vectors=[vector])
+
+    @property
+    def vector_index(self) -> dict[str, str]:
+        bucket, index = self.variables[stored.VECTOR_BUCKET], self.variables[stored.VECTOR_INDEX]
+        return {"vectorBucketName": bucket, "indexName": index}
+
+    def vectors(self, prefix: str = "") -> dict[str, Item]:
+        """The metadata of all vectors whose keys begin so, by key."""
+        pages = self.boto("s3vectors").get_paginator("list_vectors")
+        found = pages.paginate(**self.vector_index, returnMetadata=True)
+        return {
+            vector["key"]: vector["metadata"]
+            for page in found
+            for vector in page["vectors"]
+            if vector["key"].startswith(prefix)
+        }
 
     def put(self, table: str, item: Mapping[str, Any]) -> None:
         self.boto("dynamodb").put_item(TableName=self.variables[table], Item=to_wire(item))

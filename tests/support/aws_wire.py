@@ -40,6 +40,8 @@ class Answer:
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    length: int | None = None
+    """What an answer to HEAD says of a body that it does not have."""
 
 
 def identify(method: str, path: str, headers: Mapping[str, str], body: bytes) -> Target:
@@ -59,7 +61,7 @@ def identify(method: str, path: str, headers: Mapping[str, str], body: bytes) ->
 
 
 def _table(body: bytes) -> str | None:
-    found = re.search(rb'"TableName"\s*:\s*"([^"]+)"', body)
+    found = re.search(rb'(?:"TableName"\s*:|"RequestItems"\s*:\s*\{)\s*"([^"]+)"', body)
     return found.group(1).decode() if found else None
 
 
@@ -92,6 +94,8 @@ def throttled(target: Target) -> Answer:
             return _error(target, 503, "SlowDown")
         case "bedrock-agentcore" | "bedrock-agentcore-control":
             return _error(target, 429, "ThrottledException")
+        case "s3vectors":
+            return _error(target, 429, "TooManyRequestsException")
         case _:
             return _error(target, 400 if _speaks_json_rpc(target) else 429, "ThrottlingException")
 
@@ -177,12 +181,23 @@ def _corrupt_memory(answer: Json) -> bool:
 
 
 def _corrupt_records(answer: Json) -> bool:
-    answer["memoryRecordSummaries"] = [{"content": {}}]
-    return True
+    for record in answer["memoryRecordSummaries"]:
+        del record["content"]
+    return bool(answer["memoryRecordSummaries"])
 
 
 def _corrupt_models(answer: Json) -> bool:
     answer["modelSummaries"] = [{"modelName": "Without an id"}]
+    return True
+
+
+def _corrupt_vectors(answer: Json) -> bool:
+    del answer["vectors"]
+    return True
+
+
+def _corrupt_embedding(answer: Json) -> bool:
+    answer["embedding"] = answer["embedding"][:3]
     return True
 
 
@@ -192,7 +207,11 @@ _CORRUPTIONS: Mapping[tuple[str, str], Callable[[Json], bool]] = {
         for operation in ("GetItem", "Query", "Scan", "UpdateItem", "PutItem", "DeleteItem", "BatchGetItem")
     },
     ("bedrock", "ListFoundationModels"): _corrupt_models,
+    ("bedrock-runtime", "InvokeModel"): _corrupt_embedding,
+    ("s3vectors", "QueryVectors"): _corrupt_vectors,
+    ("s3vectors", "ListVectors"): _corrupt_vectors,
     ("bedrock-agentcore", "ListEvents"): _corrupt_events,
+    ("bedrock-agentcore", "ListMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore", "RetrieveMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore-control", "GetMemory"): _corrupt_memory,
 }

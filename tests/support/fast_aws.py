@@ -20,6 +20,7 @@ USER_ID = "000000000"
 SESSIONS = 20
 CATALOGUE = 20
 USERS = 10_000
+FILES = 1_000
 MONTH = "2025-01"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
@@ -218,7 +219,41 @@ _ASSIGNMENT = _rollups(
 )
 
 
+def _file(number: int) -> dict[str, Any]:
+    upload_id = f"{0x1A2067AC070 + number:x}_{number:016x}"
+    key = f"user-files/{USER_ID}/s1/{upload_id}/Report {number}.pdf"
+    return {
+        "PK": {"S": f"USER#{USER_ID}"},
+        "SK": {"S": f"FILE#{upload_id}"},
+        "GSI1PK": {"S": "CONV#s1"},
+        "GSI1SK": {"S": f"FILE#{upload_id}"},
+        "uploadId": {"S": upload_id},
+        "userId": {"S": USER_ID},
+        "sessionId": {"S": "s1"},
+        "filename": {"S": f"Report {number}.pdf"},
+        "mimeType": {"S": "application/pdf"},
+        "sizeBytes": {"N": "48213"},
+        "s3Key": {"S": key},
+        "s3Bucket": {"S": "user-files"},
+        "s3Uri": {"S": f"s3://user-files/{key}"},
+        "status": {"S": "ready"},
+        "createdAt": {"S": "2026-01-05T10:30:45.123456Z"},
+        "updatedAt": {"S": "2026-01-05T10:30:45.123456Z"},
+        "etag": {"S": '"5d41402abc4b2a76b9719d911017c592"'},
+        "ttl": {"N": "4000000000"},
+    }
+
+
+@functools.cache
+def _files(limit: int) -> bytes:
+    some = [_file(number) for number in range(min(limit, FILES))]
+    return _http({"Items": some, "Count": len(some), "ScannedCount": len(some)})
+
+
 def answer(operation: bytes, body: bytes) -> bytes:
+    if b'"user-files"' in body:
+        limit = _LIMIT.search(body)
+        return _files(int(limit.group(1)) if limit else FILES) if operation == b"Query" else _EMPTY
     if operation == b"Scan":
         return _TOOL_CATALOGUE if b'"TOOL#"' in body else _MODEL_CATALOGUE
     return _of_quota(operation, body) or _of_costs(operation, body) or _of_sessions(operation, body)

@@ -200,7 +200,7 @@ class FaultProxy:
 
     @contextmanager
     def answering(self, answer: OwnAnswer) -> Iterator[None]:
-        """Answer calls without asking the endpoint, as long as the block lasts."""
+        """Answer calls without asking the endpoint, as long as the block lasts; the latest is asked first."""
         with self._lock:
             self._own_answers.append(answer)
         try:
@@ -268,24 +268,25 @@ class FaultProxy:
         answer = await self._answer(call, request, body, injection, reader)
         if answer is None:
             return False
+        content = b"" if request.method == b"HEAD" else answer.body
         is_broken = injection is not None and injection.fault.kind is FaultKind.RESET
         head = connection.send(
             h11.Response(
                 status_code=answer.status,
                 headers=[
                     ("content-type", answer.content_type),
-                    ("content-length", str(len(answer.body))),
+                    ("content-length", str(len(answer.body) if answer.length is None else answer.length)),
                     *answer.headers,
                 ],
             )
         )
         if is_broken:
-            whole = (head or b"") + answer.body
-            writer.write(whole[: len(whole) - len(answer.body) // 2 - 3])
+            whole = (head or b"") + content
+            writer.write(whole[: len(whole) - len(content) // 2 - 3])
             await writer.drain()
             _reset(writer)
             return False
-        writer.write((head or b"") + (connection.send(h11.Data(answer.body)) or b""))
+        writer.write((head or b"") + (connection.send(h11.Data(content)) or b""))
         writer.write(connection.send(h11.EndOfMessage()) or b"")
         await writer.drain()
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
@@ -347,7 +348,7 @@ class FaultProxy:
 
     async def _forward(self, call: Call, request: h11.Request, body: bytes) -> Answer | None:
         with self._lock:
-            own = next((given for answer in self._own_answers if (given := answer(call)) is not None), None)
+            own = next((given for answer in reversed(self._own_answers) if (given := answer(call)) is not None), None)
         if own is not None:
             return own
         known = self._answers.get((call.target.service, call.target.operation))
@@ -404,7 +405,9 @@ async def _exchange_upstream(
     assert response is not None
     kept = {name.decode(): value.decode("latin-1") for name, value in response.headers if name not in _HOP_BY_HOP}
     content_type = kept.pop("content-type", "application/octet-stream")
-    return Answer(response.status_code, content_type, content, tuple(kept.items()))
+    told = {name: value for name, value in response.headers if name == b"content-length"}
+    length = int(told.get(b"content-length", b"0")) if request.method == b"HEAD" else None
+    return Answer(response.status_code, content_type, content, tuple(kept.items()), length)
 
 
 async def _first(*waits: Any) -> None:

@@ -6,15 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import stored
-from tests.support.stored import Item, Row, StoredMessage, Thing
+from tests.support.stored import Item, Row, StoredMessage, Thing, assistants
 
-_KEYS = frozenset({"PK", "SK", "GSI_PK", "GSI_SK", "GSI1PK", "GSI1SK", "ttl"})
+_KEYS = frozenset({"PK", "SK", "GSI_PK", "GSI_SK", "GSI1PK", "GSI1SK", "GSI2_PK", "GSI2_SK", "ttl"})
 _KEYS_OF_A_COST_RECORD = _KEYS | {"sessionId", "userId", "timestamp", "messageId"}
 
 
 class LocalFolder:
     def __init__(self, root: Path) -> None:
         self.root = root
+
+    @property
+    def assistants(self) -> Path:
+        """Beside the sessions."""
+        return self.root.with_name(f"{self.root.name}-assistants")
+
+    def assistant(self, assistant_id: str) -> Path:
+        return self.assistants / f"assistant_{assistant_id}.json"
 
     def session(self, session_id: str) -> Path:
         return self.root / f"session_{session_id}"
@@ -33,13 +41,17 @@ class LocalFolder:
                 _write(path, {**known, str(item["messageId"]): _without(_KEYS_OF_A_COST_RECORD, item)})
             case Row(stored.SESSIONS, item):
                 _write(self.session(item["sessionId"]) / "session-metadata.json", _without(_KEYS, item))
+            case Row(assistants.ASSISTANTS, item) if item["SK"] == "METADATA":
+                _write(self.assistant(str(item["PK"]).removeprefix("AST#")), _without(_KEYS, item))
             case _:
                 raise TypeError(thing)
 
 
 def is_local(thing: Thing) -> bool:
     """Whether there is a place for it among the local files."""
-    return isinstance(thing, StoredMessage) or (isinstance(thing, Row) and thing.table == stored.SESSIONS)
+    return isinstance(thing, StoredMessage) or (
+        isinstance(thing, Row) and thing.table in {stored.SESSIONS, assistants.ASSISTANTS}
+    )
 
 
 def _without(names: Set[str], item: Item) -> Item:

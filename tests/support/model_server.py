@@ -1,4 +1,4 @@
-"""A scripted model provider: OpenAI chat completions, Bedrock ConverseStream and Gemini over real HTTP.
+"""A scripted model provider: OpenAI chat completions, Bedrock Converse(Stream) and Gemini over real HTTP.
 
 Each request takes the next scripted reply, or `DEFAULT_REPLY` when none is left, and is recorded. One that the real
 provider would refuse is refused (`model_rules`). In a test:
@@ -9,9 +9,11 @@ provider would refuse is refused (`model_rules`). In a test:
 As a process of its own: `python -m tests.support.model_server --port 9000`, steered over HTTP: `POST /script` takes a
 JSON array of replies, `GET /requests` tells what came in, `DELETE /requests` forgets it and the script.
 
-`GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them.
+`GET /v1/models` and `GET /v1beta/models` are no model calls: `listings` holds the replies to them. What embeds a text
+(`POST /model/{id}/invoke`) is none either, and is handed to `embeddings`.
 
-A reply is a JSON object: either `status`, `headers` and `body`, or `steps`, which are written one after the other:
+A reply is a JSON object: either `status`, `headers`, `body` and the `pause` before it in seconds, or `steps`, which are
+written one after the other:
 
     {"text": "Hel"}  {"reasoning": "..."}          a delta of the answer
     {"tool": {"id", "name", "arguments": [..]}}    a tool call, its arguments in fragments
@@ -38,6 +40,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
+from urllib.parse import urlsplit
 
 from tests.support.model_rules import illegality, refused
 
@@ -111,6 +114,8 @@ class ModelServer:
     """Why requests were refused. A server that has run to its end with any fails the test."""
     listings: dict[str, Callable[[str], Reply]] = field(default_factory=lambda: dict(NO_MODELS))
     """By path; each is given the query."""
+    embeddings: str = ""
+    """URL of the AWS endpoint that has the embedding model."""
     _script: deque[Reply] = field(default_factory=deque)
     _connections: int = 0
 
@@ -175,12 +180,12 @@ class ModelServer:
         try:
             while (request := await _read(reader, connection)) is not None:
                 path, _, query = request.path.partition("?")
-                is_listing = request.method == "GET" and path in self.listings
-                handled = (
-                    self._list(self.listings[path](query), reader, writer)
-                    if is_listing
-                    else self._handle(request, reader, writer)
-                )
+                if request.method == "GET" and path in self.listings:
+                    handled = self._list(self.listings[path](query), reader, writer)
+                elif path.endswith("/invoke"):
+                    handled = self._hand_over(request, writer)
+                else:
+                    handled = self._handle(request, reader, writer)
                 if not await handled:
                     return
         except (OSError, asyncio.IncompleteReadError):
@@ -204,6 +209,8 @@ class ModelServer:
             self.violations.append(wrong)
             return await _send(writer, refused(_provider(request.path), wrong))
         reply = self._script.popleft() if self._script else self.otherwise(request.body)
+        if request.path.endswith("/converse") and "steps" in reply:
+            reply = {"status": 200, "body": _in_one_piece(reply["steps"])}
         if "steps" not in reply:
             return await _send(writer, reply)
         stream = _STREAMS[_provider(request.path)](writer)
@@ -218,6 +225,21 @@ class ModelServer:
             await asyncio.gather(leaving, writing, return_exceptions=True)
         request.finished = not request.hung_up
         return request.finished and not writer.is_closing()
+
+    async def _hand_over(self, request: Request, writer: asyncio.StreamWriter) -> bool:
+        """Ask the AWS endpoint, and answer what it answers, or break off where it does."""
+        address = urlsplit(self.embeddings)
+        upstream, asking = await asyncio.open_connection(address.hostname, address.port)
+        body = json.dumps(request.body).encode()
+        headers = {**request.headers, "connection": "close", "content-length": str(len(body))}
+        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        try:
+            asking.write("\r\n".join([*lines, "", ""]).encode() + body)
+            writer.write(await upstream.read())
+            await writer.drain()
+        finally:
+            asking.close()
+        return False
 
     async def _list(self, reply: Reply, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         if not reply.get("hang"):
@@ -243,6 +265,7 @@ async def _read(reader: asyncio.StreamReader, connection: int) -> Request | None
 
 async def _send(writer: asyncio.StreamWriter, reply: Reply) -> bool:
     status = reply["status"]
+    await asyncio.sleep(reply.get("pause", 0))
     body = json.dumps(reply.get("body", {})).encode()
     headers = {"Content-Type": "application/json", "Content-Length": str(len(body)), **reply.get("headers", {})}
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Reply')}", *(f"{k}: {v}" for k, v in headers.items())]
@@ -367,12 +390,12 @@ class _Bedrock(_Stream):
         match step:
             case {"event": event}:
                 for kind, payload in event.items():
-                    yield _frame({":message-type": "event", ":event-type": kind}, payload)
+                    yield frame({":message-type": "event", ":event-type": kind}, payload)
             case {"exception": [kind, message]}:
-                yield _frame({":message-type": "exception", ":exception-type": kind}, {"message": message})
+                yield frame({":message-type": "exception", ":exception-type": kind}, {"message": message})
 
 
-def _frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
+def frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
     body = json.dumps(payload, default=_base64).encode()
     head = b"".join(_header(name, text) for name, text in {**headers, ":content-type": "application/json"}.items())
     prelude = struct.pack("!II", 12 + len(head) + len(body) + 4, len(head))
@@ -389,8 +412,23 @@ def _base64(value: object) -> str:
     return base64.b64encode(value).decode("ascii")
 
 
+def _in_one_piece(steps: Sequence[Step]) -> dict[str, Any]:
+    """Bedrock's answer to a question that is not streamed: one text."""
+    text = "".join(step["text"] for step in steps if "text" in step)
+    return converse_answer({"text": text})
+
+
+def converse_answer(*blocks: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "output": {"message": {"role": "assistant", "content": list(blocks)}},
+        "stopReason": "end_turn",
+        "usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15},
+        "metrics": {"latencyMs": 100},
+    }
+
+
 def _provider(path: str) -> str:
-    if path.endswith("/converse-stream"):
+    if path.endswith(("/converse-stream", "/converse")):
         return "bedrock"
     return "gemini" if "GenerateContent" in path else "openai"
 

@@ -26,10 +26,13 @@ from tests.support.aws_access import AwsAccess
 from tests.support.aws_wire import SECRET_SAUCE
 from tests.support.chat_client import ShownMessage, shown
 from tests.support.conformance import Conformance
-from tests.support.fault_proxy import Call, FaultProxy
+from tests.support.fault_proxy import FaultProxy
 from tests.support.identity_provider import EMPLOYEE_NUMBER, IdentityProvider, identity_provider
 from tests.support.local_folder import LocalFolder, is_local
+from tests.support.long_term_memory import LongTermMemory
 from tests.support.model_server import ModelServer
+from tests.support.oauth_server import OAuthServer
+from tests.support.parameters import Parameters
 from tests.support.service_log import Record, ServiceLog
 from tests.support.stored import Thing
 
@@ -46,10 +49,17 @@ PRICES: dict[str, Any] = {
     "cacheWritePricePerMillionTokens": 1.25,
 }
 
-REMEMBERED = "what do I like"
-STRATEGY = "preferences-1"
+FRONTEND_URL = "https://app.example.edu"
+CALLBACK_URL = "https://api.example.edu/oauth/callback"
 
-_ONLY_IN_TABLES = ("DYNAMODB_SESSIONS", "DYNAMODB_COST", "DYNAMODB_SYSTEM", "DYNAMODB_OIDC", "AGENTCORE")
+_ONLY_IN_TABLES = (
+    "DYNAMODB_SESSIONS",
+    "DYNAMODB_COST",
+    "DYNAMODB_SYSTEM",
+    "DYNAMODB_OIDC",
+    "AGENTCORE",
+    "ASSISTANTS_TABLE",
+)
 _TIMEOUT = 30.0
 # Idle connections go before the server closes them: at the moment when it does, a request would be lost.
 _SHORT_LIVED = httpx.Limits(keepalive_expiry=2)
@@ -126,10 +136,13 @@ class Surroundings:
     proxy: FaultProxy
     provider: IdentityProvider
     model: ModelServer
+    memory: LongTermMemory
+    oauth: OAuthServer
     variables: Mapping[str, str]
     """The resources of the services; the endpoint that they name is the proxy."""
     chosen: Mapping[str, str] = field(default_factory=dict)
     """What a test wants otherwise than the rest."""
+    parameters: Parameters = field(default_factory=Parameters)
 
     def environment(self) -> dict[str, str]:
         """No retries and no kept permissions, so that each call is made, and made once."""
@@ -149,6 +162,10 @@ class Surroundings:
             "GOOGLE_API_KEY": "google-secret",
             "GOOGLE_GEMINI_BASE_URL": self.model.url,
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": self.model.url,
+            "OAUTH_CALLBACK_URL": CALLBACK_URL,
+            "FRONTEND_URL": FRONTEND_URL,
+            "OUTGOING_ALLOWED_HOSTS": "127.0.0.1",
+            "AGENTCORE_CODE_INTERPRETER_ID": "interpreter-1",
             "DOCS_EXAMPLE_MODEL_ID": PRICED,
             "DOCS_EXAMPLE_PROVIDER": "openai",
             **self.chosen,
@@ -160,7 +177,7 @@ class RunningService:
 
     def __init__(self, service: Service) -> None:
         self.process = service
-        openapi = httpx.get(f"{service.base_url}/openapi.json", trust_env=False).json()
+        openapi = httpx.get(f"{service.base_url}/openapi.json", trust_env=False, timeout=_TIMEOUT).json()
         self._conformance = Conformance(openapi)
         self.http = self.client()
         self._steering = httpx.AsyncClient(
@@ -206,9 +223,12 @@ class Platform(AwsAccess):
     """Both services in one storage mode; `in_tables` is false for sessions in files below `root`."""
 
     def __init__(self, surroundings: Surroundings, root: Path, *, in_tables: bool, running: AsyncExitStack) -> None:
-        super().__init__(surroundings.endpoint.endpoint, surroundings.variables)
+        objects = surroundings.chosen.get("AWS_ENDPOINT_URL_S3")
+        super().__init__(surroundings.endpoint.endpoint, surroundings.variables, objects)
         self.surroundings = surroundings
         self.proxy, self.model, self.provider = surroundings.proxy, surroundings.model, surroundings.provider
+        self.memory = surroundings.memory
+        self.oauth = surroundings.oauth
         self.root, self.in_tables = root, in_tables
         self.folder = LocalFolder(root)
         self._running = running
@@ -235,7 +255,12 @@ class Platform(AwsAccess):
         service = self._running.enter_context(
             running_service(
                 "tests.support.steered:app",
-                {**chosen, "SESSIONS_DIR": str(self.root), "STEERED_APP": product.partition(":")[0]},
+                {
+                    **chosen,
+                    "SESSIONS_DIR": str(self.root),
+                    "ASSISTANTS_DIR": str(self.folder.assistants),
+                    "STEERED_APP": product.partition(":")[0],
+                },
                 health_path=HEALTH_PATHS[product],
             )
         )
@@ -384,11 +409,12 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
         FaultProxy(endpoint.endpoint) as proxy,
         identity_provider() as provider,
         ModelServer(otherwise=orders.obeyed).running_in_a_thread() as model,
+        OAuthServer().running() as oauth,
     ):
+        model.embeddings = proxy.url
         variables = create_resources(endpoint.endpoint, prefix=prefix)
-        proxy.answer("bedrock-agentcore-control", "GetMemory", lambda _: _memory(variables[stored.MEMORY]))
-        proxy.answer("bedrock-agentcore", "RetrieveMemoryRecords", _remembered)
         proxy.answer("bedrock", "ListFoundationModels", lambda _: {"modelSummaries": []})
+        memory = LongTermMemory(variables[stored.MEMORY])
         AwsAccess(endpoint.endpoint, variables).store(
             stored.managed_model(PRICED, availableToRoles=[ROLE], **PRICES),
             stored.managed_model(CLAUDE, availableToRoles=[ROLE], provider="bedrock", **PRICES),
@@ -396,7 +422,11 @@ def surroundings(prefix: str = "tests") -> Iterator[Surroundings]:
             stored.managed_model(FORBIDDEN, availableToRoles=["Somebody else"], **PRICES),
             *stored.role("builder", ROLE, enabled=True, **stored.granting(*PERMITTED_TOOLS)),
         )
-        yield Surroundings(endpoint, proxy, provider, model, {**variables, "AWS_ENDPOINT_URL": proxy.url})
+        parameters = Parameters()
+        proxy.answer("ssm", "GetParameters", parameters.told)
+        settled = {**variables, "AWS_ENDPOINT_URL": proxy.url}
+        with proxy.answering(memory):
+            yield Surroundings(endpoint, proxy, provider, model, memory, oauth, settled, parameters=parameters)
 
 
 @asynccontextmanager
@@ -424,36 +454,6 @@ async def until[T](condition: Callable[[], Awaitable[T]], *, seconds: float = 10
 
 def inline_file(filename: str, content_type: str, data: bytes) -> dict[str, str]:
     return {"filename": filename, "content_type": content_type, "bytes": base64.b64encode(data).decode()}
-
-
-def _memory(memory_id: str) -> dict[str, Any]:
-    return {
-        "memory": {
-            "id": memory_id,
-            "name": "memory",
-            "arn": "arn:aws:bedrock-agentcore:us-west-2:123456789012:memory/m",
-            "eventExpiryDuration": 90,
-            "status": "ACTIVE",
-            "createdAt": 1.0,
-            "updatedAt": 1.0,
-            "strategies": [{"strategyId": STRATEGY, "name": "p", "type": "USER_PREFERENCE"}],
-        }
-    }
-
-
-def _remembered(call: Call) -> dict[str, Any]:
-    """One preference of whoever asks, for a message that asks for it."""
-    asked = json.loads(call.text.partition(" ")[2])
-    assert asked["namespace"].startswith(f"/strategies/{STRATEGY}/actors/"), asked
-    record = {
-        "memoryRecordId": "mem-0000000000000000000000000000000000000000",
-        "content": {"text": "likes python"},
-        "memoryStrategyId": STRATEGY,
-        "namespaces": [asked["namespace"]],
-        "createdAt": 1.0,
-        "score": 0.9,
-    }
-    return {"memoryRecordSummaries": [record] if REMEMBERED in call.text else []}
 
 
 def _shortened(block: dict[str, Any]) -> Any:

@@ -3,7 +3,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from tests.faults.scenario import MESSAGE, Case, Message, Scenario, say
+from tests.faults.scenario import MESSAGE, Case, Message, Request, Scenario, say
+from tests.faults.scenarios.files import UPLOAD, a_ready_file
 from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
 from tests.support import stored
 from tests.support.fault_proxy import FaultKind
@@ -16,6 +17,11 @@ def a_priced_model(_: Platform, case: Case) -> Iterator[Thing]:
     yield stored.managed_model(case.model_id, availableToRoles=[case.role], **prices)
 
 
+def a_priced_model_and_a_file(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from a_priced_model(platform, case)
+    yield from a_ready_file(platform, case)
+
+
 def a_model_and_all_tools(platform: Platform, case: Case) -> Iterator[Thing]:
     yield from a_priced_model(platform, case)
     yield from stored.role(f"role_{case.marker}", case.role, enabled=True, **stored.granting("*"))
@@ -26,12 +32,17 @@ def a_conversation_of_a_known_user(platform: Platform, case: Case) -> Iterator[T
     yield from stored.known_usage(case.user_id, case.model_id, datetime.now(UTC))
 
 
+def an_unnamed_session(_: Platform, case: Case) -> Iterator[Thing]:
+    yield stored.session(case.user_id, case.session_id, title="New Conversation")
+
+
 async def goes_on(platform: Platform, case: Case, unstored: bool) -> None:
     """Roles alternate, the session is free, and the next turn is stored and billed at its place."""
     if not unstored:
         _assert_alternating(await platform.messages(case.session_id, user=case.user))
     turn = await say(platform, case, "and now?")
     assert turn.failure is None, f"the next turn failed: {turn.failure}"
+    await platform.settled(turn.request_id)
     messages = await platform.messages(case.session_id, user=case.user)
     _assert_alternating(messages)
     assert [message["content"][0]["text"] for message in messages[-2:]] == ["and now?", "Hello world."]
@@ -61,7 +72,7 @@ def turn(name: str, text: str, **options: Any) -> Scenario:
 
 
 SCENARIOS = [
-    turn("first turn", MESSAGE, arrange=a_priced_model),
+    turn("first turn", MESSAGE, arrange=a_priced_model_and_a_file, members={"file_upload_ids": [UPLOAD]}),
     turn("second turn", MESSAGE, arrange=a_conversation_of_a_known_user, harmless=READ_AGAIN),
     turn(
         "turn with a tool",
@@ -77,4 +88,11 @@ SCENARIOS = [
         harmless=READ_AGAIN,
     ),
     turn("turn that fails midway", f"[reset later] {MESSAGE}", own_error="service_unavailable"),
+    Scenario(
+        "name a session",
+        Request("POST /chat/generate-title", lambda case: {"session_id": case.session_id, "input": MESSAGE}),
+        an_unnamed_session,
+    ),
 ]
+
+CALLS_NOTHING = {"POST /chat/multimodal": "It repeats the message."}

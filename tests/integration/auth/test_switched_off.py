@@ -37,6 +37,16 @@ async def test_the_development_user(switch: str, stage: str) -> None:
     assert (trusted.status_code, trusted.json()) == (200, DEVELOPMENT_USER)
 
 
+async def test_whatever_credentials_are_sent_to_it() -> None:
+    with running_service(APP, OFF | {"ENVIRONMENT": "dev"}, health_path="/health") as service:
+        async with await conforming_client(service.base_url) as client:
+            one = ("Authorization", "Bearer x")
+            for headers in ([one, one], [("Authorization", f"Bearer {'x' * 20_000}")], []):
+                for path in ("/me", "/trusted"):
+                    answer = await client.get(path, headers=headers)
+                    assert (answer.status_code, answer.json()) == (200, DEVELOPMENT_USER)
+
+
 async def test_the_development_user_is_no_administrator() -> None:
     admin, system_admin = await answers(OFF | {"ENVIRONMENT": "dev"}, ("GET", "/admin"), ("POST", "/admin"))
     assert (admin.status_code, system_admin.status_code) == (403, 403)

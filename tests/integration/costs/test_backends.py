@@ -21,6 +21,7 @@ from apis.shared.costs.service import (
 )
 from apis.shared.costs.tally import Span
 from apis.shared.errors import ErrorCode
+from apis.shared.quota.service import report_unenforceable
 from apis.shared.result import Failure, Success
 from tests.integration.conftest import Aws, Configure
 from tests.integration.costs.test_usage import ROLLUPS, SESSIONS, SUMMARIES, message
@@ -158,6 +159,41 @@ def test_nothing_is_said_when_all_is_well(
 ) -> None:
     configure(**changes)
     warn_unaccounted()
+    assert caplog.records == []
+
+
+READ_ELSEWHERE: list[dict[str, Any]] = [
+    {"AGENTCORE_MEMORY_TYPE": "file"},
+    {"AGENTCORE_MEMORY_TYPE": None},
+    {SESSIONS: None},
+]
+
+
+@pytest.mark.parametrize("changes", READ_ELSEWHERE, ids=str)
+def test_quotas_on_what_nobody_records_are_an_error_at_start(
+    aws: Aws, configure: Configure, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+) -> None:
+    configure(**changes, ENABLE_QUOTA_ENFORCEMENT="true")
+    report_unenforceable()
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "AGENTCORE_MEMORY_TYPE" in record.__dict__["variables"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"ENABLE_QUOTA_ENFORCEMENT": "true"},
+        {**NO_TABLES, "AGENTCORE_MEMORY_TYPE": "file", "ENABLE_QUOTA_ENFORCEMENT": "true"},
+        {"AGENTCORE_MEMORY_TYPE": "file", "ENABLE_QUOTA_ENFORCEMENT": "false"},
+    ],
+    ids=["tables", "files", "not enforced"],
+)
+def test_quotas_that_can_be_relied_on(
+    aws: Aws, configure: Configure, caplog: pytest.LogCaptureFixture, changes: dict[str, Any]
+) -> None:
+    configure(**changes)
+    report_unenforceable()
     assert caplog.records == []
 
 

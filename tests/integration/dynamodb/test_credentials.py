@@ -143,7 +143,7 @@ async def test_a_source(source: str, configure: Configure, tmp_path: Path, monke
         assert others == {"SSO": 1, "web identity": 1, "container": 1, "instance": 3}.get(source, 0), "read once"
 
 
-async def test_no_credentials_are_our_fault_until_there_are_some(
+async def test_f_smc_70_no_credentials_are_our_fault_until_there_are_some(
     configure: Configure, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with raw_server(says({})) as server:

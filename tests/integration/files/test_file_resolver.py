@@ -92,6 +92,18 @@ async def test_an_object_that_is_gone(aws: Aws, resolver: FileResolver, user: st
 
 
 @pytest.mark.parametrize(
+    ("changes", "content"),
+    [({"etag": '"another"'}, b"content"), ({}, b"x" * 4_194_305), ({"etag": stored.LEFT_OUT}, b"x" * 4_194_305)],
+    ids=["replaced", "longer", "longer, and older than its etag"],
+)
+async def test_an_object_that_is_another_one(
+    aws: Aws, resolver: FileResolver, user: str, changes: dict[str, Any], content: bytes
+) -> None:
+    error = (await resolver.resolve(user, [upload(aws, user, content=content, **changes)])).failure()
+    assert error.code == "conflict"
+
+
+@pytest.mark.parametrize(
     "changes", [{"status": "lost"}, {"s3Key": stored.LEFT_OUT, "content": None}, {"sizeBytes": "big"}]
 )
 async def test_a_corrupt_record(aws: Aws, resolver: FileResolver, user: str, changes: dict[str, Any]) -> None:

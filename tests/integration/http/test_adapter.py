@@ -11,8 +11,8 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from apis.shared.errors import ErrorCode, ErrorDetail, not_found, unauthorized
-from apis.shared.http import BearerDependency, Depends, ResultRouter, create_service, note_user
-from apis.shared.result import Failure, Result, Success
+from apis.shared.http import Bearer, BearerDependency, Depends, ResultRouter, create_service, note_user
+from apis.shared.result import Failure, Result, Success, railway, require
 from tests.support.conformance import conforming_client
 from tests.support.serving import serving
 
@@ -30,9 +30,9 @@ class Note(BaseModel):
 
 
 @BearerDependency
-async def caller(token: str | None) -> Result[str, ErrorDetail]:
-    if token is None:
-        return Failure(unauthorized("Please sign in."))
+@railway
+async def caller(bearer: Bearer) -> Result[str, ErrorDetail]:
+    token = require(bearer.unwrap(), unauthorized("Please sign in.")).unwrap()
     note_user(token)
     return Success(token)
 

@@ -300,7 +300,7 @@ async def test_the_other_spelling_of_a_path_is_named_without_a_host(tables: Plat
     assert answer.headers["location"] == f"{path[:-1]}?limit=5&x=%2F"
 
 
-@pytest.mark.parametrize("path", ["//evil.example/sessions/", "/nowhere/", "/%2F/evil.example/"])
+@pytest.mark.parametrize("path", ["//evil.example/sessions/", "/nowhere/", "/%2F/evil.example/", "/health%0a"])
 async def test_what_has_no_other_spelling(tables: Platform, path: str) -> None:
     answer = await tables.app_api.http.get(tables.app_api.process.base_url + path)
     assert answer.status_code == 404

@@ -173,6 +173,16 @@ async def test_what_a_file_holds(files_of_models: Models) -> None:
     assert text.startswith('{\n  "id"')
 
 
+async def test_a_change_of_a_file_keeps_what_another_version_wrote(files_of_models: Models) -> None:
+    record_id = (await files_of_models.create())["id"]
+    assert files_of_models.folder is not None
+    file = files_of_models.folder / f"{record_id}.json"
+    file.write_text(json.dumps({**json.loads(file.read_text(encoding="utf-8")), "laterMember": 1}), encoding="utf-8")
+    await files_of_models("PUT", record_id, {"modelName": "Other"})
+    changed = files_of_models.stored(record_id)
+    assert (changed["modelName"], changed["laterMember"]) == ("Other", 1)
+
+
 @pytest.mark.parametrize(
     ("members", "caches"),
     [

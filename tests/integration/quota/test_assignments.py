@@ -161,13 +161,15 @@ async def test_the_list(quota: QuotaEditor, user_id: str) -> None:
         (f"?tier_id={user_id}", every),
         (f"?tier_id={user_id}&enabled_only=true", [every[0], *every[2:]]),
         (f"?tier_id={user_id}&assignment_type=jwt_role", every[1:]),
+        (f"?tier_id={user_id}&assignment_type=", every),
         ("?assignment_type=party", []),
         ("?tier_id=nope", []),
     ):
         listed = await quota.done("GET", f"assignments{query}")
         assert [(one["assignmentType"], one["priority"]) for one in listed] == expected, query
-    everybodys = await quota.done("GET", "assignments")
-    assert [(one["assignmentType"], one["priority"]) for one in everybodys if one["tierId"] == user_id] == every
+    for query in ("", "?tier_id=", "?tier_id=&assignment_type="):
+        everybodys = await quota.done("GET", f"assignments{query}")
+        assert [(one["assignmentType"], one["priority"]) for one in everybodys if one["tierId"] == user_id] == every
 
 
 async def test_f_qtm_25_one_that_does_not_fit(quota: QuotaEditor, user_id: str) -> None:

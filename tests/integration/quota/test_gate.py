@@ -3,7 +3,7 @@
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,7 @@ import pytest
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
-from tests.support.platform import ROLE, Answer, Platform, User, running_platform
+from tests.support.platform import ROLE, Answer, Platform, User, running_platform, until
 from tests.support.service_log import FAILED, SUPPRESSED
 
 BLOCKED = [
@@ -40,7 +40,10 @@ class Spender:
         return f"quota-{self.user.user_id}"
 
     async def chat(self, session: str = "", **members: Any) -> Answer:
-        return await self.platform.chat(f"{self.session_id}{session}", user=self.user, **members)
+        """Until what is recorded beside the answer is written, too."""
+        answer = await self.platform.chat(f"{self.session_id}{session}", user=self.user, **members)
+        await self.platform.inference_api.steer("settle", answer.request_id)
+        return answer
 
     def limited(self, limit: Any, **tier: Any) -> None:
         tier_id = self.user.user_id
@@ -69,6 +72,26 @@ class Spender:
 def spender(gated: Platform) -> Spender:
     user_id = str(uuid.uuid4().int)[:9]
     return Spender(gated, gated.sign_in(user_id, ROLE, "Staff", f"R{user_id}"))
+
+
+@dataclass(frozen=True)
+class Other:
+    """Processes of their own over the same tables, started when whoever has `role` had a tier already."""
+
+    platform: Platform
+    role: str
+
+
+@pytest.fixture(scope="module")
+async def other(gated: Platform) -> AsyncIterator[Other]:
+    role, tier = "Warmed up", "warmed-up"
+    gated.store(stored.quota_tier(tier, 10, softLimitPercentage=0), stored.quota_assignment("jwt_role", role, tier))
+    kept = {f"APP_ROLE_{layer}_CACHE_TTL_MINUTES": "5" for layer in ("USER", "ROLE", "MAPPING")}
+    enforcing = replace(gated.surroundings, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true", **kept})
+    async with running_platform(enforcing, gated.root, in_tables=True) as platform:
+        # Now: a start within a test would keep requests that are under way from being read.
+        assert platform.inference_api
+        yield Other(platform, role)
 
 
 @pytest.fixture(autouse=True)
@@ -302,14 +325,15 @@ async def test_e9_e13_q5_f_qtm_31_f_qtm_38_a_check_that_fails(
 
 
 async def test_f_qtm_27_roles_that_cannot_be_read(spender: Spender, model: ModelServer) -> None:
-    """As the model's permissions need them too, every look at them fails."""
-    fault = Fault(
-        FaultKind.THROTTLED, table=spender.platform.variables[stored.ROLES], containing=f"R{spender.user.user_id}"
-    )
-    with spender.platform.proxy.injecting(fault):
+    """Only the gate needs them: no model and no tool is asked for."""
+    roles = spender.platform.variables[stored.ROLES]
+    fault = Fault(FaultKind.THROTTLED, table=roles, containing=f"R{spender.user.user_id}")
+    with spender.platform.proxy.injecting(fault) as injection:
         answer = await spender.chat(model_id=None)
-    assert answer.error["code"] == "service_unavailable"
-    assert model.calls == []
+    assert injection.hits == 1, "by nobody but the gate"
+    assert answer.names == [*BLOCKED[:-2], "stream_error", "done"]
+    assert (answer.error["code"], model.calls) == ("service_unavailable", [])
+    assert (await spender.chat()).failure is None, "not kept"
 
 
 async def test_f_qtm_34_f_qtm_35_f_chat_06_events_that_cannot_be_written(spender: Spender) -> None:
@@ -325,10 +349,33 @@ async def test_f_qtm_34_f_qtm_35_f_chat_06_events_that_cannot_be_written(spender
         answer = await spender.chat()
     assert injection.hits == 2
     assert answer.names == BLOCKED
-    await spender.platform.settled(answer.request_id)
     assert len(spender.platform.records(answer.request_id, SUPPRESSED)) == 2
     errors = spender.platform.records(answer.request_id, "a quota event could not be recorded")
     assert [record["level"] for record in errors] == ["ERROR", "ERROR"]
+
+
+@pytest.mark.parametrize("usage", ["8.5", "12"], ids=["warned", "blocked"])
+async def test_nobody_waits_for_the_audit_trail(spender: Spender, usage: str) -> None:
+    spender.limited(10)
+    spender.spent(usage)
+    with spender.platform.proxy.holding("PutItem", containing=spender.platform.variables[stored.QUOTA_EVENTS]):
+        async with asyncio.timeout(3):
+            answer = await spender.platform.chat(spender.session_id, user=spender.user)
+        assert (answer.failure, answer.names[-1]) == (None, "done")
+    await spender.platform.settled(answer.request_id)
+    assert spender.kinds
+
+
+async def test_a_block_is_recorded_for_a_client_that_leaves(spender: Spender) -> None:
+    spender.limited(10)
+    spender.spent("12")
+    async with spender.platform.chatting(spender.session_id, user=spender.user) as events:
+        await anext(aiter(events))
+
+    async def is_recorded() -> bool:
+        return spender.kinds == {"warning": 1, "block": 1}
+
+    await until(is_recorded)
 
 
 async def test_f_qtm_18_earlier_warnings_that_cannot_be_read(spender: Spender) -> None:
@@ -361,6 +408,17 @@ async def test_f_qtm_39_f_chat_18_a_notice_that_cannot_be_kept(spender: Spender)
     assert answer.error["code"] == "service_unavailable"
     assert answer.error["metadata"] == {"session_id": spender.session_id, "persisted": False}
     assert [record["code"] for record in spender.platform.records(answer.request_id, FAILED)] == ["service_unavailable"]
+
+
+async def test_a_lease_that_is_not_given_back_takes_nothing_from_the_notice(spender: Spender) -> None:
+    spender.limited(10)
+    spender.spent("12")
+    fault = Fault(FaultKind.THROTTLED, operation="UpdateItem", containing="releasedAt")
+    with spender.platform.proxy.injecting(fault) as injection:
+        answer = await spender.platform.chat(spender.session_id, user=spender.user)
+    assert injection.hits
+    assert answer.names == BLOCKED
+    assert len(spender.platform.records(answer.request_id, SUPPRESSED)) == 1
 
 
 async def test_somebody_elses_session_is_not_found_and_no_event_tells_of_it(spender: Spender) -> None:
@@ -401,31 +459,45 @@ async def test_m3_turns_of_one_moment_are_all_billed_and_the_next_is_blocked(
     assert spender.kinds == {"warning": 1, "block": 1}
 
 
-async def test_fifty_turns_around_the_limit(spender: Spender, model: ModelServer) -> None:
-    """Begun while others end: whoever begins after the limit was passed is stopped."""
+async def test_m3_fifty_turns_around_the_limit_in_two_processes(
+    spender: Spender, other: Other, model: ModelServer
+) -> None:
+    """Begun while others end: whoever begins after its process has seen that the limit was passed is stopped."""
     spender.limited(10)
     spender.spent("9.9999")
-    begun = 0
+    elsewhere = Spender(other.platform, spender.user)
 
     async def chats(name: str) -> list[Answer]:
-        answers = []
-        for number in range(10):
-            nonlocal begun
-            begun += 1
-            answers.append(await spender.chat(f"{name}{number}"))
-        return answers
+        by = elsewhere if name in "de" else spender
+        return [await by.chat(f"{name}{number}") for number in range(10)]
 
     answers = [one for some in await asyncio.gather(*map(chats, "abcde")) for one in some]
     ran = [answer for answer in answers if answer.names[0] == "quota_warning"]
     blocked = [answer for answer in answers if answer.names == BLOCKED]
-    assert (begun, len(ran) + len(blocked)) == (50, 50)
+    assert len(ran) + len(blocked) == 50
     assert len(model.calls) == len(ran)
+    billed = sum(Decimal(str(answer.total["cost"])) for answer in ran)
+    (summary,) = spender.platform.items(stored.SUMMARIES, f"USER#{spender.user.user_id}")
+    assert summary["totalCost"] == Decimal("9.9999") + billed, "what ran in either is billed"
     # What ran was let in below the limit; only turns that ran beside each other can have passed it together.
     usages = sorted(answer.of("quota_warning")[0]["currentUsage"] for answer in ran)
     assert usages[-1] < 10
     assert blocked
     assert all(answer.of("quota_exceeded")[0]["currentUsage"] >= 10 for answer in blocked)
     assert spender.kinds["block"] == len(blocked)
+
+
+async def test_round_trips_of_the_first_turn_after_a_start(other: Other) -> None:
+    """Of somebody for whom only a rule of a group counts: those were read while the process warmed up."""
+    platform = other.platform
+    user = platform.sign_in(str(uuid.uuid4().int)[:9], other.role)
+    tables = {platform.variables[name] for name in (stored.QUOTAS, stored.ROLES, stored.SUMMARIES)}
+    with platform.proxy.recording() as recording:
+        answer = await platform.chat(f"quota-{user.user_id}", user=user, model_id=None)
+    assert answer.names[0] == "quota_warning"
+    calls = [call.target.operation for call in recording.calls if call.target.table in tables]
+    reads = [operation for operation in calls if operation in {"GetItem", "Query"}]
+    assert Counter(reads) == {"Query": 3, "GetItem": 3}, "override, assignment, AppRole; default role, tier, usage"
 
 
 async def test_round_trips(spender: Spender) -> None:
@@ -450,6 +522,20 @@ async def test_round_trips(spender: Spender) -> None:
     with platform.proxy.recording(containing=user_id) as recording:
         assert (await spender.chat("d")).names == BLOCKED
     assert [c.target.operation for c in recording.calls if c.target.table == platform.variables[stored.SUMMARIES]] == []
+
+
+async def test_sessions_in_local_files(files: Platform) -> None:
+    """What was spent is summed from them; rules and audit trail are in tables all the same."""
+    user_id = str(uuid.uuid4().int)[:9]
+    enforcing = replace(files.surroundings, chosen={"ENABLE_QUOTA_ENFORCEMENT": "true"})
+    async with running_platform(enforcing, files.root, in_tables=False) as platform:
+        spender = Spender(platform, platform.sign_in(user_id, ROLE, "Staff"))
+        spender.limited(0.00001)
+        first = await spender.chat("a")
+        assert (first.failure, first.names[0]) == (None, "message_start")
+        assert first.total["cost"] > 0.00001
+        assert (await spender.chat("b")).names == BLOCKED
+    assert spender.kinds == {"warning": 1, "block": 1}
 
 
 async def test_the_flag_in_any_case_and_a_table_that_is_not_there(gated: Platform) -> None:

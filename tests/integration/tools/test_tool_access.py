@@ -9,6 +9,7 @@ from apis.shared.auth.models import User
 from apis.shared.aws.dynamodb import Table
 from apis.shared.settings import StorageSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
+from apis.shared.tools.models import McpConfig
 from apis.shared.tools.repository import CATALOGUE_TTL_SECONDS, ToolRepository
 from tests.integration.conftest import Aws, Configure
 from tests.support import stored
@@ -87,7 +88,12 @@ async def test_external_tools_are_reported(aws: Aws, access: ToolAccess) -> None
     store(aws, "local", protocol="something new")
     store(aws, "denied", protocol="mcp_external")
     tools = await filtered(access, "local", "denied", "legacy", "mine")
-    assert tools == FilteredTools(["local", "legacy", "mine"], ["denied"], frozenset({"legacy", "mine"}))
+    assert (tools.allowed, tools.denied) == (["local", "legacy", "mine"], ["denied"])
+    assert {tool_id: record.tool_id for tool_id, record in tools.external.items()} == {
+        "legacy": "legacy",
+        "mine": "mine",
+    }
+    assert tools.external["mine"].mcp_config == McpConfig(server_url="https://h/")
 
 
 async def test_only_tool_definitions_are_tools(aws: Aws, access: ToolAccess) -> None:

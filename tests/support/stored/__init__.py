@@ -16,15 +16,36 @@ from tests.support.stored.costs import (
     spent,
 )
 from tests.support.stored.files import FILES, FILES_BUCKET, file_quota, uploaded_file
+from tests.support.stored.knowledge import ASSISTANTS, VECTOR_BUCKET, VECTOR_INDEX
 from tests.support.stored.models import MODELS, keys_of_model, managed_model
+from tests.support.stored.oauth import (
+    NO_SCOPES_HASH,
+    OAUTH_PROVIDERS,
+    OAUTH_TOKENS,
+    oauth_connection,
+    oauth_provider,
+    oauth_state,
+    unencrypted,
+)
 from tests.support.stored.quota import QUOTA_EVENTS, QUOTAS, quota_assignment, quota_event, quota_override, quota_tier
 from tests.support.stored.rbac import ROLES, granting, role, role_mapping, whole_role
 from tests.support.stored.sessions import MEMORY, SESSIONS, conversation, payload, session
-from tests.support.stored.things import LATE_TTL, LEFT_OUT, MOMENT, Item, Row, StoredMessage, StoredObject, Thing
+from tests.support.stored.things import (
+    LATE_TTL,
+    LEFT_OUT,
+    MOMENT,
+    Item,
+    Row,
+    StoredMessage,
+    StoredObject,
+    StoredVector,
+    Thing,
+)
 from tests.support.stored.tools import TOOLS, tool
 from tests.support.stored.users import USERS, person
 
 __all__ = [
+    "ASSISTANTS",
     "FILES",
     "FILES_BUCKET",
     "LATE_TTL",
@@ -32,6 +53,9 @@ __all__ = [
     "MEMORY",
     "MODELS",
     "MOMENT",
+    "NO_SCOPES_HASH",
+    "OAUTH_PROVIDERS",
+    "OAUTH_TOKENS",
     "QUOTAS",
     "QUOTA_EVENTS",
     "ROLES",
@@ -41,10 +65,13 @@ __all__ = [
     "SUMMARIES",
     "TOOLS",
     "USERS",
+    "VECTOR_BUCKET",
+    "VECTOR_INDEX",
     "Item",
     "Row",
     "StoredMessage",
     "StoredObject",
+    "StoredVector",
     "Thing",
     "conversation",
     "cost_record",
@@ -54,6 +81,9 @@ __all__ = [
     "keys_of_model",
     "known_usage",
     "managed_model",
+    "oauth_connection",
+    "oauth_provider",
+    "oauth_state",
     "payload",
     "pending_state",
     "person",
@@ -68,6 +98,7 @@ __all__ = [
     "session",
     "spent",
     "tool",
+    "unencrypted",
     "uploaded_file",
     "whole_role",
 ]

@@ -1,7 +1,7 @@
 """What a store can hold, of whatever feature."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -55,7 +55,16 @@ class StoredObject:
     content: bytes
 
 
-type Thing = Row | StoredMessage | StoredObject
+@dataclass(frozen=True, slots=True)
+class StoredVector:
+    """A vector of the one index."""
+
+    key: str
+    numbers: Sequence[float]
+    metadata: Mapping[str, Any]
+
+
+type Thing = Row | StoredMessage | StoredObject | StoredVector
 
 
 def row_of(table: str, item: Mapping[str, Any], attributes: Mapping[str, Any]) -> Row:

@@ -11,9 +11,12 @@ from agents.history import (
     MISSING_RESULT,
     NOTHING_SAID,
     RESULT_TOO_LARGE,
+    WINDOW,
+    beginning,
     drop_oldest,
     error_results,
     model_history,
+    reduce,
     replace_latest_tool_result,
     tool_use_ids,
 )
@@ -140,9 +143,11 @@ def test_what_is_stored_is_not_changed(stored: list[Message]) -> None:
 
 
 def test_an_overflow_first_shrinks_the_latest_tool_result_once() -> None:
-    messages: list[Any] = [user("a"), uses("t1", "t2"), results("t1", "t2"), assistant("b"), user("c")]
+    large = results("t1", "t2", text="r" * 1000)
+    messages: list[Any] = [user("a"), uses("t1", "t2"), large, assistant("b"), user("c")]
     assert replace_latest_tool_result(messages)
     assert messages[2]["content"] == error_results(["t1", "t2"], RESULT_TOO_LARGE)
+    assert large == results("t1", "t2", text="r" * 1000), "what is stored is not changed"
     assert not replace_latest_tool_result(messages)
 
 
@@ -164,3 +169,52 @@ def test_the_current_exchange_is_not_dropped() -> None:
     messages: list[Any] = [user("c"), uses("t1"), results("t1")]
     assert not drop_oldest(messages)
     assert len(messages) == 3
+
+
+@pytest.mark.parametrize(
+    ("removed", "begins"),
+    [(0, 0), (1, 2), (2, 2), (3, 6), (6, 6), (7, 8), (9, 0), (10, 0), (500, 0), (-1, 0)],
+)
+def test_h4_it_begins_with_the_next_thing_that_a_user_said_or_at_the_beginning(removed: int, begins: int) -> None:
+    stored = [
+        *(user("0"), assistant("1"), user("2"), uses("t3"), results("t3"), assistant("5")),
+        *(user("6"), assistant("7"), user("8"), assistant("9")),
+    ]
+    assert beginning(stored, removed) == begins
+    assert model_history(stored, removed=removed) == stored[begins:]
+
+
+def test_g2_a_mark_that_is_glued_to_a_text_leaves_the_text() -> None:
+    glued: Message = {"role": "assistant", "content": [{"text": "b", "cachePoint": {"type": "default"}}]}
+    assert model_history([user("a"), glued]) == [user("a"), assistant("b")]
+
+
+@given(conversations())
+def test_h6_each_reduction_makes_the_next_request_smaller_and_they_end(stored: list[Message]) -> None:
+    messages: list[Any] = [*stored, user("now")]
+    before = len(repr(for_model_call(list(messages), config=PLAIN, memory_context=None).messages))
+    for _ in range(WINDOW):
+        if not reduce(messages):
+            break
+        now = len(repr(for_model_call(list(messages), config=PLAIN, memory_context=None).messages))
+        assert now < before
+        before = now
+    else:
+        pytest.fail("it does not end")
+
+
+def test_h6_of_a_prompt_alone_nothing_can_be_left_out() -> None:
+    assert not reduce([user("x" * 1_000_000)])
+
+
+def test_h6_the_results_of_one_message_are_replaced_once() -> None:
+    messages: list[Any] = [user("a"), uses("t1", "t2", "t3"), results("t1", "t2", "t3", text="x" * 300_000)]
+    assert reduce(messages)
+    assert messages[2]["content"] == error_results(["t1", "t2", "t3"], RESULT_TOO_LARGE)
+    assert not reduce(messages)
+
+
+def test_h7_a_result_that_is_out_of_the_window_is_not_replaced() -> None:
+    stored = [user("q"), uses("t1"), assistant("x"), results("t1"), *([user("u"), assistant("a")] * 18), user("last")]
+    assert len(stored) == WINDOW + 1
+    assert RESULT_TOO_LARGE not in repr(model_history(stored))

@@ -19,6 +19,7 @@ from agents.events import (
     TurnMetadata,
 )
 from agents.pipeline import Pipeline
+from apis.shared.costs.models import StoredCitation
 from tests.unit.agents.turns import tokens
 
 START = {"messageStart": {"role": "assistant"}}
@@ -387,4 +388,7 @@ def test_the_other_events() -> None:
         "cost": 0.5,
     }
     assert TurnMetadata(tokens(), Metrics(7)).payload()["metrics"] == {"latencyMs": 7}
-    assert len(str(Citation("a", "d", "f", "x" * 600).payload()["text"])) == 500
+    source = StoredCitation(assistant_id="a", document_id="d", file_name="f", text="t")
+    members = {"assistantId": "a", "documentId": "d", "fileName": "f", "text": "t"}
+    assert Citation(source).payload() == members
+    assert Citation(source, is_typed=True).payload() == {"type": "citation", **members}

@@ -7,17 +7,16 @@ from apis.shared.tools.catalogue import CODE_CATALOGUE
 
 def test_each_id_is_sorted_by_how_it_is_reached() -> None:
     chosen = select_tools(["calculator", "nope", "gateway_a___b", "wiki", "ddg_web_search"], external={"wiki"})
-    assert chosen.local == ("calculator",)
+    assert chosen.local == ("calculator", "ddg_web_search")
     assert chosen.gateway == ("gateway_a___b",)
     assert chosen.external == ("wiki",)
-    assert chosen.unavailable == ("ddg_web_search",)
     assert chosen.unknown == ("nope",)
     assert chosen.statistics() == {
         "total_requested": 5,
-        "local_tools": 1,
+        "local_tools": 2,
         "gateway_tools": 1,
         "external_mcp_tools": 1,
-        "unknown_tools": 2,
+        "unknown_tools": 1,
     }
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from apis.app_api.auth.service import Application
+from apis.shared.auth.entra import keys_http, tokens_http
 from apis.shared.auth.service import warn_of_tenant_name
 from apis.shared.errors import ErrorCode
 from apis.shared.settings import AuthSettings, load
@@ -31,6 +32,11 @@ def test_all_four_variables_are_needed(monkeypatch: pytest.MonkeyPatch, missing:
     assert (error.code, error.detail) == (ErrorCode.SERVICE_UNAVAILABLE, "Authentication is not configured")
     assert error.context == {"reason": f"not set: {', '.join(missing)}"}
     assert "ENTRA" not in error.model_dump_json()
+
+
+def test_keys_and_tokens_have_connections_of_their_own() -> None:
+    """Else 100 who sign in while tokens are slow to come keep out everybody whose token has to be checked."""
+    assert keys_http is not tokens_http
 
 
 def test_the_secret_is_never_shown() -> None:

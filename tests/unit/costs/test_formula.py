@@ -54,7 +54,7 @@ def test_the_worked_example_is_exact() -> None:
     assert calculate_savings(WORKED, priced()) == 0.00054
 
 
-def test_an_absent_cache_price_counts_zero() -> None:
+def test_f_smc_43_an_absent_cache_price_counts_zero() -> None:
     assert calculate_cost(WORKED, priced(read=None, write=None)) == 0.0105
     assert calculate_savings(WORKED, priced(read=None)) == 0.0006
 
@@ -71,8 +71,8 @@ def test_a_cost_that_is_unknown_is_not_zero(usage: TokenUsage | None, pricing: P
 
 
 @given(usages, pricings)
-def test_no_digit_is_lost(usage: TokenUsage, pricing: PricingSnapshot) -> None:
-    """Against exact fractions of the prices as they are written."""
+def test_f_smc_56_no_digit_is_lost(usage: TokenUsage, pricing: PricingSnapshot) -> None:
+    """There is nothing that it fails for. Against exact fractions of the prices as they are written."""
 
     def of(count: int | None, price: float | None) -> Fraction:
         return Fraction(count or 0) * Fraction(repr(price or 0.0)) / 1_000_000

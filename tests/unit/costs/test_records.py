@@ -80,7 +80,7 @@ def test_cache_counters_only_if_reported() -> None:
     }
 
 
-def test_timestamps_are_utc_with_microseconds() -> None:
+def test_f_smc_44_timestamps_are_utc_with_microseconds() -> None:
     assert offset_form(datetime(2025, 1, 15, 10, 30, 45, tzinfo=UTC)) == "2025-01-15T10:30:45.000000+00:00"
     # The day and month of the totals are cut from this text.
     late_in_boise = datetime(2024, 12, 31, 22, tzinfo=timezone(timedelta(hours=-7)))

@@ -12,7 +12,12 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 # Bounded by the size of the body, and by a rule of the service.
-BOUNDED_ELSEWHERE = {"FileContent.bytes", "InvocationRequest.session_id"}
+BOUNDED_ELSEWHERE = {
+    "FileContent.bytes",
+    "InvocationRequest.session_id",
+    "ChatRequest.session_id",
+    "GenerateTitleRequest.session_id",
+}
 HUGE: Mapping[Any, Sequence[Any]] = {
     str: ["x" * 1_000_001],
     int: [10**101],

@@ -16,9 +16,14 @@ from apis.shared.aws.dynamodb import Table
 from apis.shared.costs.models import UserCostSummary
 from apis.shared.costs.service import CostAggregator
 from apis.shared.costs.tally import Span
-from apis.shared.errors import ErrorDetail, service_unavailable
-from apis.shared.quota.events import build_quota_exceeded_event, build_quota_warning_event, reset_info
-from apis.shared.quota.models import QuotaCheckResult, QuotaEvent, QuotaTier, ResolvedQuota
+from apis.shared.errors import ErrorCode, ErrorDetail, service_unavailable, status_of
+from apis.shared.quota.events import (
+    build_quota_exceeded_event,
+    build_quota_exceeded_response,
+    build_quota_warning_event,
+    reset_info,
+)
+from apis.shared.quota.models import QuotaCheckResult, QuotaEvent, QuotaOverride, QuotaTier, ResolvedQuota
 from apis.shared.quota.recorder import QuotaEventRecorder
 from apis.shared.quota.repository import QuotaEventRepository, QuotaRepository
 from apis.shared.quota.resolver import QuotaResolver
@@ -168,6 +173,24 @@ async def test_the_period_that_counts(more: dict[str, Any], period: str, limit: 
     assert (world.costs.reads, result.quota_limit) == ([period], Decimal(limit))
 
 
+@pytest.mark.parametrize(
+    ("usage", "action", "said"),
+    [
+        ("99", "block", "Within quota"),
+        ("100", "block", "Quota exceeded"),
+        ("100", "warn", "Quota exceeded"),
+    ],
+)
+async def test_what_a_check_says(usage: str, action: str, said: str) -> None:
+    assert (await checked(100, usage, actionOnLimit=action)).message == said
+
+
+async def test_what_is_told_goes_by_the_clock_of_the_check() -> None:
+    world = World(tier(100), now=datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC))
+    world.costs.spent["1", "2025-12"] = Decimal(200)
+    assert build_quota_exceeded_event(await world.check()).reset_info == "Your quota resets in 0 day(s)."
+
+
 async def test_t1_no_entry_of_december_answers_for_january() -> None:
     world = World(tier(100), now=datetime(2025, 12, 31, 23, 59, 58, tzinfo=UTC))
     world.costs.spent["1", "2025-12"] = Decimal(200)
@@ -274,10 +297,80 @@ async def test_the_frames() -> None:
         '"quotaLimit": 10.0, "percentageUsed": 85.0, "remaining": 1.5, '
         '"message": "You have used 80% of your quota ($8.50 / $10.00)"}\n\n'
     )
-    unknown = build_quota_exceeded_event(QuotaCheckResult(allowed=False, message=""), NOON)
+    unknown = build_quota_exceeded_event(QuotaCheckResult(allowed=False, message="", checked_at=NOON))
     lines = unknown.to_sse_format().split("\n")
     assert lines[0] == "event: quota_exceeded"
     data = json.loads(lines[1].removeprefix("data: "))
     assert "tierName" not in data
     assert data["periodType"] == "monthly"
     assert "your plan" in data["message"]
+
+
+async def test_the_body_for_what_does_not_stream() -> None:
+    told = build_quota_exceeded_response(await checked(10, "12"))
+    assert told.model_dump(by_alias=True) == {
+        "error": "Quota exceeded",
+        "code": "rate_limit_exceeded",
+        "message": "The quota of Basic is used up. Your quota resets in 0 day(s).",
+        "currentUsage": 12.0,
+        "quotaLimit": 10.0,
+        "percentageUsed": 120.0,
+        "periodType": "monthly",
+        "tierName": "Basic",
+        "resetInfo": "Your quota resets in 0 day(s).",
+    }
+    error = told.to_error()
+    assert (error.code, status_of(error.code), error.detail) == (ErrorCode.QUOTA_EXCEEDED, 429, told.message)
+    assert error.metadata == {
+        "currentUsage": 12.0,
+        "quotaLimit": 10.0,
+        "percentageUsed": 120.0,
+        "periodType": "monthly",
+        "tierName": "Basic",
+        "resetInfo": "Your quota resets in 0 day(s).",
+    }
+    unknown = build_quota_exceeded_response(QuotaCheckResult(allowed=False, message="", checked_at=NOON))
+    assert unknown.tier_name is None
+    assert "tierName" not in (unknown.to_error().metadata or {})
+
+
+async def test_an_override_that_begins_to_count_and_a_reset() -> None:
+    world = World()
+    recorder = QuotaEventRecorder(world.events, lambda: NOON)
+    override = QuotaOverride.model_validate(
+        {
+            "overrideId": "o1",
+            "userId": "1",
+            "overrideType": "custom_limit",
+            "monthlyCostLimit": 50,
+            "validFrom": "2020-01-01T00:00:00Z",
+            "validUntil": "2099-01-01T00:00:00Z",
+        }
+    )
+    assert await recorder.record_override_applied(ADA, override, Decimal(10)) == Success(None)
+    assert await recorder.record_reset(ADA, tier(20), Decimal(5), reason="A new month") == Success(None)
+    applied, reset = world.events.kept
+    assert (applied.event_type, applied.tier_id) == ("override_applied", "override_o1")
+    assert (applied.current_usage, applied.quota_limit, applied.percentage_used) == (
+        Decimal(10),
+        Decimal(50),
+        Decimal(20),
+    )
+    assert applied.metadata == {
+        "override_id": "o1",
+        "tier_name": "Custom Override",
+        "user_email": "ada@x.edu",
+        "user_roles": ["Staff"],
+    }
+    assert (reset.event_type, reset.tier_id, reset.percentage_used) == ("reset", "t", Decimal(25))
+    assert reset.metadata == {"reason": "A new month", "tier_name": "Basic", "user_email": "ada@x.edu"}
+
+
+async def test_f_qtm_15_f_qtm_36_the_recorder_hands_on_what_it_cannot_record() -> None:
+    class Broken(Events):
+        async def put(self, event: QuotaEvent) -> Result[None, ErrorDetail]:
+            return Failure(service_unavailable(None, kind=event.event_type))
+
+    recorder = QuotaEventRecorder(Broken(), lambda: NOON)
+    refused = await recorder.record_reset(ADA, tier(20), Decimal(5), reason="")
+    assert refused.failure().context == {"kind": "reset"}

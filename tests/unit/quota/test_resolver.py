@@ -1,5 +1,6 @@
 """Which rule counts, what is kept and for how long, on rules that a test makes up."""
 
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -227,6 +228,39 @@ async def test_f_qtm_28_a_pattern_that_cannot_be_used(caplog: pytest.LogCaptureF
         )
     assert suppression_counts()[site] == before + 1
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
+
+
+async def test_a_disabled_pattern_is_not_looked_at(caplog: pytest.LogCaptureFixture) -> None:
+    world = World()
+    world.assign("email_domain", "regex:(", "broken", enabled=False)
+    assert await world.matched() is None
+    assert caplog.records == []
+
+
+async def test_a_tier_is_looked_at_once() -> None:
+    world = World()
+    for name, enabled in (("off", False), ("on", True)):
+        for _ in range(3):
+            world.assign("default_tier", None, world.tier(name, enabled=enabled), priority=2 - len(name) % 2)
+    assert await world.matched() == ("on", "default_tier")
+    assert world.rules.reads["tier"] <= 2
+
+
+async def test_those_who_are_new_at_one_moment_read_the_rules_of_groups_once() -> None:
+    world = World()
+    world.assign("default_tier", None, "t")
+    users = [User("", str(number), "", []) for number in range(20)]
+    assert await asyncio.gather(*map(world.matched, users)) == [("t", "default_tier")] * 20
+    assert (world.rules.reads["default_tier"], world.rules.reads["overrides"]) == (1, 20)
+
+
+async def test_rules_of_groups_that_are_read_ahead() -> None:
+    world = World()
+    world.assign("default_tier", None, "t")
+    assert isinstance(await world.resolver.read_ahead(), Success)
+    world.rules.reads.clear()
+    assert await world.matched() == ("t", "default_tier")
+    assert world.rules.reads == {"overrides": 1, "direct_user": 1, "tier": 1}
 
 
 async def test_of_several_overrides_the_one_that_ends_last() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from apis.shared import settings as settings_module
+from apis.shared.rbac.system_admin import SystemAdminConfig
 from apis.shared.settings import (
     AppRoleCacheSettings,
     AuthSettings,
@@ -160,6 +161,19 @@ def test_a_typing_error_locks_no_administrator_out(
     assert getattr(record, "variable", None) == "ADMIN_JWT_ROLES"
 
 
+def test_f_qtm_84_it_is_warned_of_once_though_it_is_read_with_every_request(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("ADMIN_JWT_ROLES", "Admins")
+    for _ in range(3):
+        assert SystemAdminConfig.get_admin_jwt_roles() == ["DotNetDevelopers"]
+    monkeypatch.setenv("ADMIN_JWT_ROLES", '["Root"]')
+    assert SystemAdminConfig.get_admin_jwt_roles() == ["Root"]
+    monkeypatch.setenv("ADMIN_JWT_ROLES", "[1]")
+    assert not SystemAdminConfig.is_system_admin(["Root", "1"]), "access is never widened"
+    assert len(caplog.records) == 2, "once for each value"
+
+
 def test_administrators_are_a_json_array(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setenv("ADMIN_JWT_ROLES", '["One", "Two"]')
     assert value_of(AuthSettings, "admin_jwt_roles") == ("One", "Two")
@@ -188,7 +202,7 @@ def test_f_rbac_18_a_cache_keeps_its_default_when_the_minutes_are_wrong(
         ({"AWS_REGION": "eu-central-1", "AWS_DEFAULT_REGION": "eu-west-1"}, "eu-central-1"),
     ],
 )
-def test_the_region(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str) -> None:
+def test_f_qtm_85_the_region(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], region: str) -> None:
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert value_of(AwsSettings, "region") == region
@@ -247,7 +261,7 @@ def test_the_env_file_does_not_win_over_the_environment(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize("module", [APP_API, INFERENCE_API])
-def test_a_start_neither_imports_the_sdk_nor_opens_a_connection(module: str) -> None:
+def test_f_qtm_85_a_start_neither_imports_the_sdk_nor_opens_a_connection(module: str) -> None:
     code = f"""
 import socket, sys
 def refuse(*_): raise AssertionError("a connection at import")

@@ -117,20 +117,103 @@ async def test_only_the_named_entries_are_invalidated(cache: TtlCache[str, int])
     assert [cache.get(name) for name in "abc"] == [None, 1, None]
 
 
-async def test_nothing_is_kept_that_was_read_before_another_entry_was_invalidated(cache: TtlCache[str, int]) -> None:
-    """What was read may rest on it."""
-    released = asyncio.Event()
+async def test_entries_of_which_something_is_true_are_invalidated(cache: TtlCache[str, int]) -> None:
+    for name in ("aa", "ab", "b"):
+        await read(cache, name, 1)
+    cache.invalidate_where(lambda key: key.startswith("a"))
+    assert [cache.get(name) for name in ("aa", "ab", "b")] == [None, None, 1]
 
-    async def slow() -> Result[int, ErrorDetail]:
-        await released.wait()
-        return Success(2)
 
-    overtaken = asyncio.create_task(cache.get_or_read("a", slow))
+class Store:
+    """Answers all reads when it is let."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+        self.opened = asyncio.Event()
+
+    async def __call__(self) -> Result[int, ErrorDetail]:
+        self.reads += 1
+        number = self.reads
+        await self.opened.wait()
+        return Success(number)
+
+
+async def waiting(cache: TtlCache[str, int], store: Store, *keys: str) -> list[asyncio.Task[Result[int, ErrorDetail]]]:
+    tasks = [asyncio.create_task(cache.get_or_read(key, store)) for key in keys]
+    for _ in range(3):
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_of_those_who_ask_at_once_one_reads(cache: TtlCache[str, int]) -> None:
+    store = Store()
+    asking = await waiting(cache, store, *"aaab")
+    store.opened.set()
+    assert [result.unwrap() for result in await asyncio.gather(*asking)] == [1, 1, 1, 2]
+    assert (store.reads, cache.get("a"), cache.get("b")) == (2, 1, 2)
+
+
+async def test_who_leaves_takes_the_read_from_nobody(cache: TtlCache[str, int]) -> None:
+    store = Store()
+    first, second = await waiting(cache, store, "a", "a")
+    first.cancel()
+    await asyncio.wait((first,))
+    store.opened.set()
+    assert await second == Success(1)
+    assert (first.cancelled(), cache.get("a")) == (True, 1)
+
+
+async def test_a_failure_is_told_to_all_who_wait_and_the_next_one_reads(cache: TtlCache[str, int]) -> None:
+    opened = asyncio.Event()
+    reads = 0
+
+    async def broken() -> Result[int, ErrorDetail]:
+        nonlocal reads
+        reads += 1
+        await opened.wait()
+        return Failure(service_unavailable())
+
+    asking = [asyncio.create_task(cache.get_or_read("a", broken)) for _ in range(3)]
     await asyncio.sleep(0)
-    cache.invalidate_keys(["b"])
-    released.set()
-    assert await overtaken == Success(2)
-    assert cache.get("a") is None
+    opened.set()
+    assert [result.failure().code.value for result in await asyncio.gather(*asking)] == ["service_unavailable"] * 3
+    assert reads == 1
+    await read(cache, "a", 7)
+    assert cache.get("a") == 7
+
+
+async def test_a_bug_reaches_all_who_wait_and_is_not_kept(cache: TtlCache[str, int]) -> None:
+    async def bug() -> Result[int, ErrorDetail]:
+        raise ZeroDivisionError
+
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            await cache.get_or_read("a", bug)
+
+
+@pytest.mark.parametrize("invalidated", [["a"], ["b"], None], ids=["its own", "another", "all"])
+async def test_an_invalidation_overtakes_only_what_it_names(
+    cache: TtlCache[str, int], invalidated: list[str] | None
+) -> None:
+    store = Store()
+    before = await waiting(cache, store, "a")
+    if invalidated is None:
+        cache.invalidate()
+    else:
+        cache.invalidate_keys(invalidated)
+    after = await waiting(cache, store, "a")
+    store.opened.set()
+    overtakes = invalidated != ["b"]
+    assert await before[0] == Success(1), "who asked before it gets what was read then"
+    assert await after[0] == Success(2 if overtakes else 1)
+    assert cache.get("a") == (2 if overtakes else 1)
+
+
+async def test_nothing_is_left_of_a_read(cache: TtlCache[str, int]) -> None:
+    for number in range(50):
+        await read(cache, str(number), number)
+        cache.invalidate_keys([str(number)])
+    assert (cache.size(), len(cache._reads)) == (CacheSize(0, 0), 0)
 
 
 async def test_expired_entries_count_until_they_are_removed(cache: TtlCache[str, int], clock: Clock) -> None:

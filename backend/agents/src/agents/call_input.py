@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from agents.cache_mark import place_mark, takes_mark
+from agents.compaction import is_turn_start, wrapped_summary
 from agents.config import ModelConfig
-from agents.history import is_tool_result, window
+from agents.history import window
 from agents.legal import SentFile, legalised
-
-_CACHING_MODELS = ("anthropic.claude", "amazon.nova")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,32 +19,38 @@ class CallInput:
     files: Sequence[SentFile]
 
 
-def for_model_call(messages: list[Any], *, config: ModelConfig, memory_context: str | None) -> CallInput:
-    """`messages` is the framework's private copy for this call."""
+def for_model_call(
+    messages: list[Any], *, config: ModelConfig, memory_context: str | None, summary: str | None = None
+) -> CallInput:
+    """`messages` is the framework's private copy for this call; `summary` stands for what came before them."""
     shown = window(messages)
+    if summary is not None:
+        _add_summary(shown, summary)
     if memory_context is not None:
         _add_context(shown, memory_context)
     sent, files = legalised(shown, config.provider)
-    if supports_cache_marker(config):
-        _add_cache_marker(sent)
+    if takes_mark(config):
+        place_mark(sent)
     return CallInput(sent, files)
 
 
-def supports_cache_marker(config: ModelConfig) -> bool:
-    model_id = config.model_id.lower()
-    return config.caching and config.provider == "bedrock" and any(name in model_id for name in _CACHING_MODELS)
+def _add_summary(messages: list[Any], summary: str) -> None:
+    """In front of the first message that is shown, however much of the conversation that is."""
+    if not messages or not is_turn_start(messages[0]):
+        return
+    content = list(messages[0]["content"])
+    wrapped = wrapped_summary(summary)
+    place = next((i for i, block in enumerate(content) if "text" in block), None)
+    if place is None:
+        content.insert(0, {"text": wrapped})
+    else:
+        content[place] = {**content[place], "text": f"{wrapped}\n\n{content[place]['text']}"}
+    messages[0] = {**messages[0], "content": content}
 
 
 def _add_context(messages: list[Any], memory_context: str) -> None:
     """In front of the user's current message: that is where every model reads it as context, not as an answer."""
     for message in reversed(messages):
-        if message["role"] == "user" and not is_tool_result(message):
+        if is_turn_start(message):
             message["content"] = [{"text": memory_context}, *message["content"]]
             return
-
-
-def _add_cache_marker(messages: list[Any]) -> None:
-    """Exactly one, at the end of the last assistant message."""
-    assistants = [message for message in messages if message["role"] == "assistant"]
-    if assistants:
-        assistants[-1]["content"].append({"cachePoint": {"type": "default"}})

@@ -4,11 +4,12 @@ The events are values; only the HTTP adapter turns them into text.
 """
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from apis.shared.costs.models import TokenUsage
+from apis.shared.costs.models import StoredCitation, TokenUsage
+from apis.shared.knowledge.models import QUOTED_CHARACTERS, Chunk
 from apis.shared.quota.events import QuotaExceededEvent, QuotaWarningEvent
 
 type JsonObject = Mapping[str, object]
@@ -30,18 +31,29 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Citation:
+    """What an assistant's answer rests on. `is_typed` is for the one stream whose citations name their type."""
+
     event: ClassVar[str] = "citation"
-    assistant_id: str
-    document_id: str
-    file_name: str
-    text: str
+    source: StoredCitation
+    is_typed: bool = False
+
+    def payload(self) -> JsonObject:
+        named = {"type": self.event} if self.is_typed else {}
+        return {**named, **self.source.model_dump(by_alias=True)}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchReport:
+    """What a test chat shows of the search in the assistant's documents."""
+
+    event: ClassVar[str] = "debug"
+    chunks: Sequence[Chunk]
 
     def payload(self) -> JsonObject:
         return {
-            "assistantId": self.assistant_id,
-            "documentId": self.document_id,
-            "fileName": self.file_name,
-            "text": self.text[:500],
+            "type": "rag_debug",
+            "chunk_count": len(self.chunks),
+            "chunks": [_reported(number, chunk) for number, chunk in enumerate(self.chunks, start=1)],
         }
 
 
@@ -197,10 +209,22 @@ class ToolResult:
         return {"message": {"role": "user", "content": [{"toolResult": self.result}]}, "tool_result": self.result}
 
 
+def _reported(number: int, chunk: Chunk) -> JsonObject:
+    cut = "..." if len(chunk.text) > QUOTED_CHARACTERS else ""
+    return {
+        "index": number,
+        "text": chunk.text[:QUOTED_CHARACTERS] + cut,
+        "distance": chunk.distance,
+        "key": chunk.key,
+        "source": chunk.source or "unknown",
+    }
+
+
 type StreamEvent = (
     QuotaWarningEvent
     | QuotaExceededEvent
     | Citation
+    | SearchReport
     | MessageStart
     | TextBlockStart
     | NoticeBlockStart

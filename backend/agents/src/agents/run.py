@@ -11,17 +11,19 @@ from pydantic import ValidationError
 
 from agents.call_input import for_model_call
 from agents.characters import whole
+from agents.compaction import Shortening
 from agents.config import ModelConfig
 from agents.events import CallRecord, StreamEvent, TurnSummary
 from agents.failures import FILE_REFUSED, LIMIT_REACHED, UNSUPPORTED, RunHalted
 from agents.files import named_files, refused_files, too_large
-from agents.history import drop_oldest, model_history, replace_latest_tool_result
+from agents.history import model_history, reduce
 from agents.legal import SentFile, legal_prompt
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
 from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
 from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
+from agents.tools.remote import framework_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt_stream, railway
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from strands import Agent
     from strands.hooks import AfterToolCallEvent, MessageAddedEvent
     from strands.middleware import InvokeModelContext
+
+    from agents.tools.mcp.servers import RemoteTool
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +53,8 @@ class MessageSink(Protocol):
 @dataclass(frozen=True, slots=True)
 class AgentSpec:
     """`history` is the stored conversation, oldest first, of which the first `removed_message_count` are never shown to
-    the model again; `memory_context` goes to the model with this turn only."""
+    the model again: `summary` stands for them, and `shortening` says what is left of old tools' content.
+    `memory_context` goes to the model with this turn only."""
 
     session_id: str
     user_id: str
@@ -58,7 +63,10 @@ class AgentSpec:
     tools: ToolSelection
     history: Sequence[Message]
     memory_context: str | None = None
+    remote_tools: "Sequence[RemoteTool]" = ()
     removed_message_count: int = 0
+    summary: str | None = None
+    shortening: Shortening | None = None
 
 
 class Progress:
@@ -165,12 +173,14 @@ class AgentRun:
         from strands.middleware import InvokeModelStage  # noqa: PLC0415 - lazy: as above
         from strands.tools.executors import SequentialToolExecutor  # noqa: PLC0415 - lazy: as above
 
-        history: Any = model_history(self._spec.history, removed=self._spec.removed_message_count)
+        history: Any = model_history(
+            self._spec.history, removed=self._spec.removed_message_count, shortening=self._spec.shortening
+        )
         agent = Agent(
             agent_id="default",
             model=model.model,
             messages=history,
-            tools=load_tools(self._spec.tools.local),
+            tools=[*load_tools(self._spec.tools.local), *framework_tools(self._spec.remote_tools)],
             system_prompt=legal_prompt(self._spec.system_prompt),
             callback_handler=None,
             conversation_manager=_overflow_manager(),
@@ -198,7 +208,10 @@ class AgentRun:
         if len(self.progress.calls) >= settings(ModelSettings).max_model_calls_per_turn:
             raise RunHalted(LIMIT_REACHED)
         call = for_model_call(
-            list(context.messages), config=self._spec.config, memory_context=self._spec.memory_context
+            list(context.messages),
+            config=self._spec.config,
+            memory_context=self._spec.memory_context,
+            summary=self._spec.summary,
         )
         self._sent = call.files
         return context.replace(messages=call.messages)
@@ -246,7 +259,7 @@ def _overflow_manager() -> Any:
             pass
 
         def reduce_context(self, agent: "Agent", e: Exception | None = None, **_: Any) -> None:
-            if not replace_latest_tool_result(agent.messages) and not drop_oldest(agent.messages):
+            if not reduce(agent.messages):
                 raise e or ContextWindowOverflowException
 
     return OverflowManager()

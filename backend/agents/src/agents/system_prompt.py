@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from apis.shared.errors import internal_error
 from apis.shared.result import ErrorTable, attempt, best_effort
+from apis.shared.settings import InstitutionSettings, settings
 
 CAMPUS_TIME_ZONE = "America/Los_Angeles"
 
@@ -43,6 +44,11 @@ _NO_ZONE = ErrorTable.of((ZoneInfoNotFoundError, internal_error))
 def build_system_prompt(institution: str, assistant: str, now: datetime | None = None) -> str:
     """The default prompt with its date line: the current hour in US Pacific time."""
     return f"{_BASE.format(institution=institution, assistant=assistant)}\n\n{date_line(now or datetime.now(UTC))}"
+
+
+def default_prompt() -> str:
+    institution = settings(InstitutionSettings)
+    return build_system_prompt(institution.institution_name, institution.assistant_name)
 
 
 def date_line(now: datetime) -> str:

@@ -1,4 +1,5 @@
-"""Loads what the first turn needs before it comes: framework and SDKs take one to two seconds to import."""
+"""Gets what the first turn needs before it comes: framework and SDKs, which take one to two seconds to import, and
+the quota rules that are the same for everybody."""
 
 import asyncio
 import importlib
@@ -6,6 +7,9 @@ import logging
 import time
 
 from apis.shared.lifecycle import background
+from apis.shared.quota.resolver import get_quota_resolver
+from apis.shared.quota.service import is_quota_enforcement_enabled
+from apis.shared.result import best_effort
 from apis.shared.settings import MemorySettings, ModelSettings, StorageSettings, settings
 from apis.shared.wiring import once
 
@@ -38,6 +42,12 @@ async def _load() -> None:
     for module in _modules():
         # One at a time, so that a process that is asked to stop meanwhile does.
         await asyncio.to_thread(importlib.import_module, module)
+    if is_quota_enforcement_enabled():
+        await best_effort(
+            get_quota_resolver().read_ahead(),
+            reason="Nobody waits for it: the first turn reads these rules by itself, and fails if it cannot.",
+            default=None,
+        )
     logger.info("warmed up", extra={"seconds": round(time.monotonic() - started, 2)})
 
 

@@ -93,6 +93,7 @@ class ErrorDetail(BaseModel):
     _recoverable: bool | None = PrivateAttr(default=None)
     _retry_after: int | None = PrivateAttr(default=None)
     _is_shown: bool = PrivateAttr(default=True)
+    _members: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     def __eq__(self, other: object) -> bool:
         """Equal on the wire; what is carried for the log does not count."""
@@ -126,6 +127,11 @@ class ErrorDetail(BaseModel):
         saving failed."""
         return self._is_shown
 
+    @property
+    def members(self) -> dict[str, Any]:
+        """What stands in the body beside its own members, for clients that look for it there."""
+        return dict(self._members)
+
     def caused_by(self, cause: BaseException | None, **context: str) -> "ErrorDetail":
         """A copy that carries `cause` and `context` for the log."""
         copy = self.model_copy()
@@ -142,6 +148,11 @@ class ErrorDetail(BaseModel):
     def without_message(self) -> "ErrorDetail":
         copy = self.model_copy()
         copy._is_shown = False
+        return copy
+
+    def with_members(self, **members: Any) -> "ErrorDetail":
+        copy = self.model_copy()
+        copy._members = members
         return copy
 
     def with_recovery(self, *, recoverable: bool, retry_after: int | None = None) -> "ErrorDetail":

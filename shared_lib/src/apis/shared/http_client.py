@@ -9,7 +9,7 @@ import asyncio
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -52,11 +52,19 @@ class HttpClient:
         self._client: httpx.AsyncClient | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def get(self, url: str) -> Result[HttpResponse, ErrorDetail]:
-        return await self._request("GET", url, form=None)
+    async def get(self, url: str, *, headers: Mapping[str, str] | None = None) -> Result[HttpResponse, ErrorDetail]:
+        return await self._request("GET", url, headers=headers)
 
-    async def post_form(self, url: str, form: Mapping[str, str]) -> Result[HttpResponse, ErrorDetail]:
-        return await self._request("POST", url, form=form)
+    async def post_form(
+        self, url: str, form: Mapping[str, str], *, headers: Mapping[str, str] | None = None
+    ) -> Result[HttpResponse, ErrorDetail]:
+        """Sent once: a code or a refresh token may be used up although no answer came."""
+        return await self._request("POST", url, form=form, headers=headers)
+
+    async def post_json(
+        self, url: str, value: Mapping[str, Any], *, headers: Mapping[str, str] | None = None
+    ) -> Result[HttpResponse, ErrorDetail]:
+        return await self._request("POST", url, value=value, headers=headers)
 
     async def aclose(self) -> None:
         """Close idle connections; the next request makes new ones."""
@@ -66,18 +74,25 @@ class HttpClient:
 
     @railway
     async def _request(
-        self, method: str, url: str, *, form: Mapping[str, str] | None
+        self,
+        method: str,
+        url: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        value: Mapping[str, Any] | None = None,  # Any: JSON
+        headers: Mapping[str, str] | None = None,
     ) -> Result[HttpResponse, ErrorDetail]:
         client = (await self._connected()).unwrap()
-        answer = await attempt_async(self._exchange, client, method, url, form, errors=self._errors())
+        content = {"data": form, "json": value, "headers": headers}
+        answer = await attempt_async(self._exchange, client, method, url, content, errors=self._errors())
         return answer.unwrap()
 
     async def _exchange(
-        self, client: "httpx.AsyncClient", method: str, url: str, form: Mapping[str, str] | None
+        self, client: "httpx.AsyncClient", method: str, url: str, content: Mapping[str, Any]
     ) -> Result[HttpResponse, ErrorDetail]:
         body = bytearray()
         # The client's own timeouts start anew with every chunk; this one bounds the whole exchange.
-        async with asyncio.timeout(self._deadline_seconds), client.stream(method, url, data=form) as response:
+        async with asyncio.timeout(self._deadline_seconds), client.stream(method, url, **content) as response:
             async for chunk in response.aiter_bytes():
                 body += chunk
                 if len(body) > self._max_response_bytes:

@@ -12,6 +12,7 @@ from apis.shared.aws.dynamodb import SORT_KEY_BYTES, is_key
 from apis.shared.errors import ErrorDetail, bad_request
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, railway
 
+_OWNER_KEY = ("PK", "SK", "GSI_PK", "GSI_SK")
 _LONGEST_INDEX = 18  # digits; no conversation is longer
 _BAD_TOKEN = bad_request("The next_token is not valid. Please reload the list.", field="query.next_token")
 BAD_CURSOR = bad_request("The cursor is not valid. Please reload the list.", field="query.cursor")
@@ -41,6 +42,28 @@ def decode_key_token(token: str, *, partition: str, prefix: str) -> Result[dict[
     ):
         return Success(key)
     return Failure(_BAD_TOKEN)
+
+
+def encode_owner_token(item: Mapping[str, Any]) -> str:
+    """base64 of the JSON of an assistant's place among its owner's: {"owner_key": {"PK", "SK", "GSI_PK", "GSI_SK"}}."""
+    return encode_text(json.dumps({"owner_key": {name: item[name] for name in _OWNER_KEY}}))
+
+
+@railway
+def decode_owner_token(token: str, *, partition: str) -> Result[dict[str, str], ErrorDetail]:
+    """A place in the `partition` of the owner's index."""
+    match _read_key(token).unwrap():
+        case {"owner_key": {"PK": str(key), "SK": "METADATA", "GSI_PK": str(owner), "GSI_SK": str(place)}} if (
+            owner == partition and key.startswith("AST#") and is_key(key) and is_key(place, SORT_KEY_BYTES)
+        ):
+            return Success({"PK": key, "SK": "METADATA", "GSI_PK": owner, "GSI_SK": place})
+        case _:
+            return Failure(_BAD_TOKEN)
+
+
+def decode_key_cursor(cursor: str, *, partition: str, prefix: str) -> Result[dict[str, str], ErrorDetail]:
+    """`decode_key_token` for a parameter that is called `cursor`."""
+    return decode_key_token(cursor, partition=partition, prefix=prefix).alt(lambda _: BAD_CURSOR)
 
 
 def encode_cursor(key: Mapping[str, str], index: str) -> str:

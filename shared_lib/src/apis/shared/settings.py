@@ -19,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from apis.shared.errors import ErrorDetail, internal_error
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, best_effort, fold
-from apis.shared.wiring import on_forget
+from apis.shared.wiring import on_forget, once
 
 logger = logging.getLogger(__name__)
 
@@ -61,10 +61,16 @@ _UNREADABLE_JSON = ErrorTable.of((ValueError, lambda _: internal_error()))
 def _json_array_or_default(value: object, info: ValidationInfo) -> object:
     # A typing error here must not lock every administrator out.
     def default(_: ErrorDetail) -> object:
-        logger.warning("unreadable JSON array, using the default", extra={"variable": str(info.field_name).upper()})
+        _warn_of(str(info.field_name).upper(), str(value))
         return DEFAULT_ADMIN_JWT_ROLES
 
     return fold(attempt(_json_array, value, errors=_UNREADABLE_JSON), success=lambda parsed: parsed, failure=default)
+
+
+@once
+def _warn_of(variable: str, _: str) -> None:
+    """Once for each value: the variable is read anew with every request that needs it."""
+    logger.warning("unreadable JSON array, using the default", extra={"variable": variable})
 
 
 def _minutes(value: object, variable: str) -> Result[object, ErrorDetail]:
@@ -97,11 +103,18 @@ def _authority(value: str) -> str:
     return value.rstrip("/")
 
 
+def _host_names(value: object) -> object:
+    return (
+        tuple(name for part in value.lower().split(",") if (name := part.strip())) if isinstance(value, str) else value
+    )
+
+
 DEFAULT_ADMIN_JWT_ROLES = ("DotNetDevelopers",)
 
 Flag = Annotated[bool, BeforeValidator(_only_true)]
 LowerText = Annotated[str, BeforeValidator(_lower)]
 JsonArray = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json_array)]
+HostNames = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_host_names)]
 Minutes = Annotated[int, BeforeValidator(_minutes_or_default), Field(ge=0)]
 Folder = Annotated[Path, AfterValidator(_folder)]
 Authority = Annotated[str, AfterValidator(_authority)]
@@ -207,8 +220,34 @@ class StorageSettings(Settings):
     dynamodb_user_files_table_name: str = "user-files"
     s3_user_files_bucket_name: str = "user-files"
     file_upload_max_files_per_message: Annotated[int, Field(ge=0)] = 5
+    # Unset: assistants are kept in local files, without shares and documents.
+    assistants_table_name: str | None = None
+    assistants_documents_bucket_name: str | None = None
+    # One of the two unset: assistants answer without their documents.
+    assistants_vector_store_bucket_name: str | None = None
+    assistants_vector_store_index_name: str | None = None
+    assistants_dir: Folder = Field(default_factory=lambda: source_root() / "assistants")
+    file_upload_max_size_bytes: Annotated[int, Field(ge=0)] = 4 * 1024 * 1024
+    file_upload_user_quota_bytes: Annotated[int, Field(ge=0)] = 1024 * 1024 * 1024
     sessions_dir: Folder = Field(default_factory=lambda: source_root() / "sessions")
     managed_models_dir: Folder = Field(default_factory=lambda: source_root() / "managed_models")
+
+
+class OAuthSettings(Settings):
+    """Connections to accounts elsewhere; without the tables there are none."""
+
+    dynamodb_oauth_providers_table_name: str | None = None
+    dynamodb_oauth_user_tokens_table_name: str | None = None
+    oauth_client_secrets_arn: str | None = None
+    oauth_token_encryption_key_arn: str | None = None
+    oauth_callback_url: str | None = None
+    frontend_url: Annotated[str, AfterValidator(lambda value: value.rstrip("/"))] = "http://localhost:4200"
+    # Of authentication, where unset is production: tokens without a key are for developers only.
+    environment: LowerText = "production"
+
+    @property
+    def is_development(self) -> bool:
+        return self.environment == "development"
 
 
 class MemorySettings(Settings):
@@ -220,7 +259,12 @@ class CompactionSettings(Settings):
     compaction_enabled: Flag = False
     compaction_token_threshold: int = 100_000
     compaction_protected_turns: int = 2
-    compaction_max_tool_content_length: int = 500
+    compaction_max_tool_content_length: Annotated[int, Field(ge=0)] = 500
+
+    @property
+    def protected_turns(self) -> int:
+        """The last turn is never cut."""
+        return max(1, self.compaction_protected_turns)
 
 
 class ModelSettings(Settings):
@@ -232,6 +276,11 @@ class ModelSettings(Settings):
     warm_up_after_start: Flag = True
     # A model that never stops asking for tools costs money with each call. The framework nests one call in the other.
     max_model_calls_per_turn: Annotated[int, Field(ge=1, le=300)] = 50
+
+
+class TitleSettings(Settings):
+    # Of this call alone: not `AwsSettings.region`, which another variable stands in for.
+    aws_region: str = "us-east-1"
 
 
 class ListingSettings(Settings):
@@ -249,6 +298,23 @@ class ChatSettings(Settings):
     enable_quota_enforcement: Flag = False
     agentcore_gateway_mcp_enabled: Flag = True
     gateway_url: str | None = None
+
+
+class ToolSettings(Settings):
+    # Hosts (`name` or `name:port`, separated by commas) that tools may reach although they are not public.
+    outgoing_allowed_hosts: HostNames = ()
+    web_search_url: str = "https://html.duckduckgo.com/html/"
+    weather_base_url: str = "https://api.weather.gov"
+    institution_search_url: str = "https://api-us1.cludo.com/api/v3/10000203/10000303/search"
+    tool_cludo_site_key: SecretStr | None = None
+    project_name: str = "strands-agent-chatbot"
+    environment: str = "dev"
+    # Deployments set the second name.
+    agentcore_code_interpreter_id: str | None = Field(
+        default=None, validation_alias=AliasChoices("AGENTCORE_CODE_INTERPRETER_ID", "CODE_INTERPRETER_ID")
+    )
+    tool_server_start_seconds: Annotated[float, Field(gt=0, le=30)] = 30.0
+    tool_call_seconds: Annotated[float, Field(gt=0, le=120)] = 120.0
 
 
 class AppRoleCacheSettings(Settings):

@@ -1,12 +1,13 @@
 """An embedded AWS endpoint (moto in server mode) and the resources of the platform in it."""
 
+import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import httpx
 
@@ -16,7 +17,7 @@ from devstack import processes
 from devstack.environment import DUMMY_CREDENTIALS, REGION, plumbing, without_aws
 from devstack.ports import LOOPBACK, free_port
 from devstack.processes import Child, or_raise
-from devstack.tables import BUCKETS, TABLES, Bucket, Index, Key, Table
+from devstack.tables import BUCKETS, TABLES, VECTORS, Bucket, Index, Key, Table, Vectors
 
 if TYPE_CHECKING:
     from boto3.session import Session
@@ -28,7 +29,10 @@ if TYPE_CHECKING:
         GlobalSecondaryIndexTypeDef,
         KeySchemaElementTypeDef,
     )
+    from mypy_boto3_kms import KMSClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3vectors import S3VectorsClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
 
 WEB_ORIGINS = ["http://localhost:4200", "http://localhost:8000"]
 EVENT_EXPIRY_DAYS = 90
@@ -50,10 +54,12 @@ class EmbeddedAws:
         reset(self.endpoint)
 
 
-def start(port: int, log_dir: Path) -> tuple[Child, str]:
+def start(port: int, log_dir: Path, *, embeddings: Literal["words", "meaning"] = "words") -> tuple[Child, str]:
     """The process and the URL that `ready` waits for."""
     environment = {**without_aws(plumbing()), **DUMMY_CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
-    child = processes.start("aws", "devstack.aws_server", str(port), environment=environment, log_dir=log_dir)
+    child = processes.start(
+        "aws", "devstack.aws_server", str(port), embeddings, environment=environment, log_dir=log_dir
+    )
     return child, f"http://{LOOPBACK}:{port}"
 
 
@@ -79,32 +85,50 @@ def reset(endpoint: str) -> None:
     httpx.post(f"{endpoint}/moto-api/reset", trust_env=False, timeout=_START_SECONDS).raise_for_status()
 
 
-def create_resources(endpoint: str, *, prefix: str = "local") -> dict[str, str]:
-    """Create all tables, buckets and an AgentCore memory on an endpoint that does not have them yet.
+def create_resources(endpoint: str, *, prefix: str = "local", objects: str | None = None) -> dict[str, str]:
+    """Create all tables, buckets, the vector index, an AgentCore memory, and what keeps the secrets of OAuth
+    connections, on an endpoint that lacks them. `objects` is that of the buckets, if it is another one.
 
     The result is the environment that makes both services use them, credentials and region included. Two prefixes
     are two independent sets on one endpoint.
     """
     session, direct = _session(), _no_proxy()
     dynamodb: DynamoDBClient = session.client("dynamodb", endpoint_url=endpoint, config=direct)
-    s3: S3Client = session.client("s3", endpoint_url=endpoint, config=direct)
+    s3: S3Client = session.client("s3", endpoint_url=objects or endpoint, config=direct)
     control: BedrockAgentCoreControlClient = session.client(
         "bedrock-agentcore-control", endpoint_url=endpoint, config=direct
     )
+    s3vectors: S3VectorsClient = session.client("s3vectors", endpoint_url=endpoint, config=direct)
+    kms: KMSClient = session.client("kms", endpoint_url=endpoint, config=direct)
 
     with ThreadPoolExecutor(max_workers=4) as pool:
         memory = pool.submit(_create_memory, control, prefix)
+        key = pool.submit(kms.create_key, Description=f"{prefix}-oauth-token-key")
+        secret = pool.submit(_create_secret, secrets_client(endpoint), f"{prefix}-oauth-client-secrets")
         done = [pool.submit(_create_table, dynamodb, table, f"{prefix}-{table.name}") for table in TABLES]
         done += [pool.submit(_create_bucket, s3, bucket, f"{prefix}-{bucket.name}") for bucket in BUCKETS]
+        done.append(pool.submit(_create_vectors, s3vectors, VECTORS, prefix))
         for future in done:
             future.result()
     return {
         **service_environment(endpoint),
+        **({"AWS_ENDPOINT_URL_S3": objects} if objects is not None else {}),
         **{table.variable: f"{prefix}-{table.name}" for table in TABLES},
         **{bucket.variable: f"{prefix}-{bucket.name}" for bucket in BUCKETS},
+        VECTORS.bucket_variable: f"{prefix}-{VECTORS.bucket}",
+        VECTORS.index_variable: f"{prefix}-{VECTORS.index}",
         "AGENTCORE_MEMORY_TYPE": "dynamodb",
         "AGENTCORE_MEMORY_ID": memory.result(),
+        "OAUTH_TOKEN_ENCRYPTION_KEY_ARN": key.result()["KeyMetadata"]["Arn"],
+        "OAUTH_CLIENT_SECRETS_ARN": secret.result(),
     }
+
+
+def create_buckets(endpoint: str, names: Mapping[str, str]) -> None:
+    """Those that the variables `names` name, on an endpoint that does not have them yet."""
+    s3: S3Client = _session().client("s3", endpoint_url=endpoint, config=_no_proxy())
+    for bucket in BUCKETS:
+        _create_bucket(s3, bucket, names[bucket.variable])
 
 
 def service_environment(endpoint: str) -> dict[str, str]:
@@ -115,6 +139,11 @@ def service_environment(endpoint: str) -> dict[str, str]:
 def dynamodb_client(endpoint: str) -> "DynamoDBClient":
     """A client for looking into, or filling, the tables of an endpoint."""
     client: DynamoDBClient = _session().client("dynamodb", endpoint_url=endpoint, config=_no_proxy())
+    return client
+
+
+def secrets_client(endpoint: str) -> "SecretsManagerClient":
+    client: SecretsManagerClient = _session().client("secretsmanager", endpoint_url=endpoint, config=_no_proxy())
     return client
 
 
@@ -191,6 +220,24 @@ def _create_bucket(client: "S3Client", bucket: Bucket, name: str) -> None:
         client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
 
 
+def _create_vectors(client: "S3VectorsClient", vectors: Vectors, prefix: str) -> None:
+    bucket = f"{prefix}-{vectors.bucket}"
+    client.create_vector_bucket(vectorBucketName=bucket)
+    client.create_index(
+        vectorBucketName=bucket,
+        indexName=f"{prefix}-{vectors.index}",
+        dataType="float32",
+        dimension=vectors.dimension,
+        distanceMetric="cosine",
+        metadataConfiguration={"nonFilterableMetadataKeys": list(vectors.not_filterable)},
+    )
+
+
 def _create_memory(client: "BedrockAgentCoreControlClient", prefix: str) -> str:
     answer = client.create_memory(name=f"{prefix}_memory".replace("-", "_"), eventExpiryDuration=EVENT_EXPIRY_DAYS)
     return answer["memory"]["id"]
+
+
+def _create_secret(client: "SecretsManagerClient", name: str) -> str:
+    """With a random text in it, as deployments have it before the first provider is registered."""
+    return client.create_secret(Name=name, SecretString=secrets.token_urlsafe())["ARN"]

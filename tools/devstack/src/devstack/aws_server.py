@@ -1,4 +1,7 @@
-"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT`."""
+"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT [EMBEDDINGS]`.
+
+`EMBEDDINGS` is `words` (the default) or `meaning`, see `embeddings.py`.
+"""
 
 import os
 import signal
@@ -17,12 +20,22 @@ def main() -> None:
         create_backend_app,
     )
 
-    from devstack import moto_dynamodb, moto_http, moto_memory, moto_speed  # noqa: PLC0415 - lazy, see above
+    from devstack import (  # noqa: PLC0415 - lazy, see above
+        embeddings,
+        moto_dynamodb,
+        moto_http,
+        moto_memory,
+        moto_speed,
+        moto_vectors,
+    )
 
     moto_dynamodb.install()
     moto_memory.install()
     moto_speed.install()
-    moto_http.serve(DomainDispatcherApplication(create_backend_app), port)
+    moto_vectors.install()
+    embed = embeddings.by_meaning if sys.argv[2:] == ["meaning"] else embeddings.by_words
+    application = embeddings.EmbeddingModel(embed, DomainDispatcherApplication(create_backend_app))
+    moto_http.serve(application, port)
 
 
 if __name__ == "__main__":

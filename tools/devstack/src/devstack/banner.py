@@ -5,6 +5,7 @@ import shlex
 import uuid
 
 from devstack.model import PROVIDER
+from devstack.seed import LOCAL_PROVIDER
 from devstack.stack import Stack
 
 _AUTHORIZATION = ' -H "Authorization: Bearer $TOKEN"'
@@ -21,6 +22,7 @@ Everything is running; Ctrl-C stops it.
   App API        {stack.app_url}  (documentation: {stack.app_url}/docs)
   Inference API  {stack.inference_url}  (documentation: {stack.inference_url}/docs)
   AWS            {stack.aws_url or "your account"}
+  Objects        {stack.objects_url or "as AWS"}
   Model          {stack.model.name} at {stack.model.base_url}
   Identity       {stack.identity.url if stack.identity is not None else "nobody has to sign in"}
   Logs           {stack.log_dir}
@@ -44,6 +46,16 @@ Sign in: open the address that this answers, choose a person, and follow the pag
 below use.
 
   curl {stack.app_url}/auth/login
+{_how_to_connect(stack)}"""
+
+
+def _how_to_connect(stack: Stack) -> str:
+    if stack.aws_url is None:
+        return ""
+    return f"""
+Connect an account that tools may use, at the same provider: open the address that this answers, and choose a person.
+
+  curl {stack.app_url}/oauth/connect/{LOCAL_PROVIDER}{_AUTHORIZATION}
 """
 
 

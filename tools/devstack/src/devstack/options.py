@@ -18,6 +18,7 @@ class Options:
     aws_port: int
     model_port: int
     identity_port: int
+    objects_port: int
     aws: bool
     sign_in: bool
     model_url: str | None
@@ -41,6 +42,13 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     )
     parser.add_argument(
         "--identity-port", type=_port, default=8004, metavar="PORT", help="identity provider (default: 8004)"
+    )
+    parser.add_argument(
+        "--objects-port",
+        type=_port,
+        default=8005,
+        metavar="PORT",
+        help="S3 server that checks signatures, where there is a package of it (default: 8005)",
     )
     parser.add_argument(
         "--sign-in",
@@ -69,6 +77,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         aws_port=given.aws_port,
         model_port=given.model_port,
         identity_port=given.identity_port,
+        objects_port=given.objects_port,
         aws=given.aws,
         sign_in=given.sign_in,
         model_url=given.model_url,
@@ -81,6 +90,7 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         options.aws_port,
         options.model_port,
         options.identity_port,
+        options.objects_port,
     ]
     if len(set(ports)) < len(ports):
         parser.error("every part needs a port of its own")

@@ -9,17 +9,18 @@ from pathlib import Path
 from apis.shared.aws.errors import aws_errors
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt, railway
-from devstack import aws, console, model, processes, services
+from devstack import aws, console, embeddings, model, objects, processes, services
 from devstack.environment import REGION, caller, without_aws
 from devstack.failures import refusal
 from devstack.identity import process
 from devstack.identity.process import LocalIdentity
+from devstack.ingestion import process as ingestion
 from devstack.model import Model
 from devstack.options import Options
 from devstack.people import seed_people
 from devstack.ports import LOOPBACK, bindable
 from devstack.processes import Child
-from devstack.seed import seed_model
+from devstack.seed import seed_model, seed_provider
 from devstack.tables import TABLES, table_by_variable
 
 LOCAL_KEY = "local"
@@ -32,6 +33,8 @@ class Stack:
     inference_url: str
     aws_url: str | None
     """None: the caller's AWS account."""
+    objects_url: str | None
+    """None: the buckets are where the rest of AWS is."""
     model: Model
     identity: LocalIdentity | None
     """None: authentication is off, and everybody is the development user."""
@@ -78,14 +81,11 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         dependencies.append(loading)
 
     if options.aws:
-        aws_url, storage = None, _account(parent).unwrap()
+        cloud = _Cloud(_account(parent).unwrap())
     else:
-        endpoint, aws_url = aws.start(options.aws_port, log_dir)
-        cleanup.callback(processes.stop, [endpoint])
-        dependencies.append(endpoint)
-        aws.ready(endpoint, aws_url).unwrap()
-        storage = attempt(_furnish, parent, aws_url, chosen, errors=aws_errors()).unwrap()
-        console.say(f"  aws            {aws_url}, {len(TABLES)} tables")
+        cloud = _embedded(options, parent, chosen, log_dir, cleanup).unwrap()
+        dependencies += cloud.children
+        dependencies.append(_ingestion(cloud.environment, log_dir, cleanup))
 
     identity: LocalIdentity | None = None
     signing_in: Mapping[str, str] = services.DEVELOPMENT
@@ -97,9 +97,18 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         process.ready(provider, identity).unwrap()
         console.say(f"  identity       {identity.url}")
         # Still a machine of developers, whose web client may call the services.
-        signing_in = {"ENVIRONMENT": "development", **identity.environment(parent.get("ENTRA_REDIRECT_URI"))}
+        signing_in = {
+            "ENVIRONMENT": "development",
+            **identity.environment(parent.get("ENTRA_REDIRECT_URI")),
+            # Where connecting an account ends; the provider has a page for it too.
+            "FRONTEND_URL": parent.get("FRONTEND_URL") or identity.url,
+        }
+        if cloud.url is not None:
+            attempt(_offer_account, cloud.url, cloud.environment, identity, errors=aws_errors()).unwrap()
 
-    environment = {**storage, **signing_in, **chosen.environment(api_key)}
+    callback = f"http://{LOOPBACK}:{options.app_port}/oauth/callback"
+    connecting = {"OAUTH_CALLBACK_URL": parent.get("OAUTH_CALLBACK_URL") or callback}
+    environment = {**cloud.environment, **connecting, **signing_in, **chosen.environment(api_key)}
     app, app_url = services.start(services.APP_API, "app api", options.app_port, environment, log_dir)
     inference, inference_url = services.start(
         services.INFERENCE_API, "inference api", options.inference_port, environment, log_dir
@@ -117,7 +126,46 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
         loaded.unwrap()
     console.say(f"  {'model':<14} {chosen.base_url}, {chosen.name}")
     apis = (app, inference)
-    return Success(Stack(app_url, inference_url, aws_url, chosen, identity, log_dir, tuple(dependencies), apis))
+    return Success(
+        Stack(app_url, inference_url, cloud.url, cloud.objects, chosen, identity, log_dir, tuple(dependencies), apis)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Cloud:
+    """What stands for AWS: `environment` makes the services use it."""
+
+    environment: Mapping[str, str]
+    url: str | None = None
+    objects: str | None = None
+    children: tuple[Child, ...] = ()
+
+
+@railway
+def _embedded(
+    options: Options, parent: Mapping[str, str], chosen: Model, log_dir: Path, cleanup: ExitStack
+) -> Result[_Cloud, ErrorDetail]:
+    endpoint, url = aws.start(options.aws_port, log_dir, embeddings=embeddings.best())
+    children = [endpoint]
+    cleanup.callback(processes.stop, children)
+    objects_url: str | None = None
+    if objects.is_installed():
+        server, objects_url = objects.start(options.objects_port, log_dir)
+        children.append(server)
+        objects.ready(server, objects_url).unwrap()
+    aws.ready(endpoint, url).unwrap()
+    environment = attempt(_furnish, parent, url, objects_url, chosen, errors=aws_errors()).unwrap()
+    console.say(f"  aws            {url}, {len(TABLES)} tables")
+    console.say(f"  objects        {objects_url or 'with aws, where nobody checks the signature of an upload'}")
+    return Success(_Cloud(environment, url, objects_url, tuple(children)))
+
+
+def _ingestion(storage: Mapping[str, str], log_dir: Path, cleanup: ExitStack) -> Child:
+    """Nobody waits for it: what is uploaded before it looks is found when it does."""
+    child = ingestion.start(storage, log_dir)
+    cleanup.callback(processes.stop, [child])
+    console.say(f"  ingestion      of documents, which are found by {embeddings.best()}")
+    return child
 
 
 @railway
@@ -126,6 +174,8 @@ def _check_ports(options: Options) -> Result[None, ErrorDetail]:
     wanted = {"--app-port": options.app_port, "--inference-port": options.inference_port}
     if not options.aws:
         wanted["--aws-port"] = options.aws_port
+        if objects.is_installed():
+            wanted["--objects-port"] = options.objects_port
     if options.model_url is None:
         wanted["--model-port"] = options.model_port
     if options.sign_in:
@@ -135,14 +185,24 @@ def _check_ports(options: Options) -> Result[None, ErrorDetail]:
     return Success(None)
 
 
-def _furnish(parent: Mapping[str, str], endpoint: str, chosen: Model) -> dict[str, str]:
+def _furnish(parent: Mapping[str, str], endpoint: str, objects_url: str | None, chosen: Model) -> dict[str, str]:
     """Create and seed the resources; the result is the environment of the services."""
-    created = aws.create_resources(endpoint)
+    created = aws.create_resources(endpoint, objects=objects_url)
     models = created[table_by_variable("DYNAMODB_MANAGED_MODELS_TABLE_NAME").variable]
     client = aws.dynamodb_client(endpoint)
     seed_model(client, models, chosen)
     seed_people(client, created)
     return {**without_aws(parent), **created}
+
+
+def _offer_account(endpoint: str, storage: Mapping[str, str], identity: LocalIdentity) -> None:
+    seed_provider(
+        aws.dynamodb_client(endpoint),
+        storage[table_by_variable("DYNAMODB_OAUTH_PROVIDERS_TABLE_NAME").variable],
+        aws.secrets_client(endpoint),
+        storage["OAUTH_CLIENT_SECRETS_ARN"],
+        identity,
+    )
 
 
 def _account(parent: Mapping[str, str]) -> Result[dict[str, str], ErrorDetail]:

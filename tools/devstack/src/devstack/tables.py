@@ -1,4 +1,4 @@
-"""The one definition of what the platform stores in AWS: tables with their indexes, and buckets.
+"""The one definition of what the platform stores in AWS: tables with their indexes, buckets, and vectors.
 
 The names of the environment variables are part of it, so that what is created and what the services are told cannot
 differ. Every key attribute is a string, every table is on demand, and only indexes that deployed accounts have exist.
@@ -45,6 +45,18 @@ class Bucket:
     name: str
     variable: str
     versioned: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Vectors:
+    """A vector bucket with its one index."""
+
+    bucket: str
+    bucket_variable: str
+    index: str
+    index_variable: str
+    dimension: int
+    not_filterable: tuple[str, ...]
 
 
 _GSI1 = Key("GSI1PK", "GSI1SK")
@@ -121,6 +133,15 @@ TABLES: tuple[Table, ...] = (
 BUCKETS: tuple[Bucket, ...] = (
     Bucket("user-files", "S3_USER_FILES_BUCKET_NAME"),
     Bucket("rag-documents", "ASSISTANTS_DOCUMENTS_BUCKET_NAME", versioned=True),
+)
+
+VECTORS = Vectors(
+    "rag-vector-store",
+    "ASSISTANTS_VECTOR_STORE_BUCKET_NAME",
+    "rag-vector-index",
+    "ASSISTANTS_VECTOR_STORE_INDEX_NAME",
+    dimension=1024,
+    not_filterable=("text",),
 )
 
 

@@ -14,15 +14,18 @@ from strands.models import BedrockModel
 from strands.types.streaming import StreamEvent
 from urllib3 import exceptions as connection
 
+from agents.cache_mark import note_refusal, without_mark
 from agents.config import ModelConfig
 from agents.failures import (
     CONNECT_TIMEOUT_SECONDS,
     DENIED,
     MAX_CONNECTIONS,
+    NO_CACHING,
     READ_TIMEOUT_SECONDS,
     STOPPED,
     UNKNOWN_MODEL,
     UNSUPPORTED,
+    RunHalted,
     described,
     refused,
     throttled,
@@ -39,7 +42,7 @@ from agents.providers.answer import (
 )
 from agents.providers.framework import answered
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
-from apis.shared.result import ErrorTable, Failure, Result, Success, attempt
+from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, attempt_stream
 from apis.shared.settings import AwsSettings, settings
 from apis.shared.wiring import once
 
@@ -121,11 +124,25 @@ class _Model(BedrockModel):
         **kwargs: Any,
     ) -> AsyncGenerator[StreamEvent]:
         system = system_prompt_content or ([{"text": system_prompt}] if system_prompt else None)
-        given = (messages, tool_specs, system, tool_choice, kwargs.get("dynamic_trailing_blocks", 0))
-        chunks = answered(lambda: self._chunks(*given), ends=ENDS, errors=ERRORS, messages=messages)
-        async with aclosing(chunks) as regular:
-            async for chunk in regular:
-                yield chunk
+        further = (tool_specs, system, tool_choice, kwargs.get("dynamic_trailing_blocks", 0))
+        unmarked = without_mark(messages)
+        refused_mark = ErrorTable.of((RunHalted, lambda halted: halted.error if halted.error == NO_CACHING else None))
+        first = attempt_stream(
+            self._answered, messages, *further, errors=refused_mark if unmarked is not None else ErrorTable.of()
+        )
+        async with aclosing(first) as items:
+            async for item in items:
+                match item:
+                    case Success(chunk):
+                        yield chunk
+                    case Failure(_):
+                        note_refusal(str(self.config["model_id"]))
+                        async with aclosing(self._answered(unmarked, *further)) as again:
+                            async for chunk in again:
+                                yield chunk
+
+    def _answered(self, messages: Any, *further: Any) -> AsyncGenerator[StreamEvent]:
+        return answered(lambda: self._chunks(messages, *further), ends=ENDS, errors=ERRORS, messages=messages)
 
     async def _chunks(self, *given: Any) -> AsyncGenerator[Chunk]:
         loop = asyncio.get_running_loop()

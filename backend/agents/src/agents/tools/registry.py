@@ -10,6 +10,11 @@ from apis.shared.wiring import once
 LOCAL_TOOLS: dict[str, str] = {
     "calculator": "agents.tools.calculator",
     "create_visualization": "agents.tools.visualization",
+    "ddg_web_search": "agents.tools.web_search",
+    "fetch_url_content": "agents.tools.web_pages",
+    "generate_diagram_and_validate": "agents.tools.code_runner",
+    "get_current_weather": "agents.tools.weather",
+    "search_boise_state": "agents.tools.institution_search",
     "browser_navigate": "agents.tools.browser",
     "browser_act": "agents.tools.browser",
     "browser_extract": "agents.tools.browser",

@@ -15,6 +15,14 @@ def json_result(value: dict[str, Any]) -> Envelope:
     return text_result(json.dumps(value, ensure_ascii=False))
 
 
+def json_block(value: dict[str, Any]) -> Envelope:
+    return {"status": "success", "content": [{"json": value}]}
+
+
+def error_block(error: str, **members: Any) -> Envelope:
+    return {"status": "error", "content": [{"json": {"success": False, "error": error, **members}}]}
+
+
 def error_text(text: str) -> Envelope:
     return {"status": "error", "content": [{"text": text}]}
 

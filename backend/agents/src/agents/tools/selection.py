@@ -4,27 +4,25 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from agents.tools.registry import LOCAL_TOOLS
-from apis.shared.tools.catalogue import CODE_CATALOGUE, GATEWAY_PREFIX
+from apis.shared.tools.catalogue import GATEWAY_PREFIX
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSelection:
-    """Ids in the order of the request, each once. `unavailable` ones are in the catalogue, but not in this version."""
+    """Ids in the order of the request, each once."""
 
     local: tuple[str, ...] = ()
     gateway: tuple[str, ...] = ()
     external: tuple[str, ...] = ()
-    unavailable: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
 
     def statistics(self) -> dict[str, int]:
-        skipped = len(self.unknown) + len(self.unavailable)
         return {
-            "total_requested": len(self.local) + len(self.gateway) + len(self.external) + skipped,
+            "total_requested": len(self.local) + len(self.gateway) + len(self.external) + len(self.unknown),
             "local_tools": len(self.local),
             "gateway_tools": len(self.gateway),
             "external_mcp_tools": len(self.external),
-            "unknown_tools": skipped,
+            "unknown_tools": len(self.unknown),
         }
 
 
@@ -38,8 +36,6 @@ def select_tools(ids: Sequence[str], *, external: Collection[str] = ()) -> ToolS
             kind = "gateway"
         elif tool_id in external:
             kind = "external"
-        elif tool_id in CODE_CATALOGUE:
-            kind = "unavailable"
         else:
             kind = "unknown"
         kinds.setdefault(kind, []).append(tool_id)

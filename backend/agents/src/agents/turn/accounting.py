@@ -10,7 +10,7 @@ from agents.events import CallRecord, Metrics, TurnMetadata
 from agents.run import Progress
 from agents.turn.plan import Plan
 from apis.shared.costs.formula import calculate_cost
-from apis.shared.costs.models import LatencyMetrics, PricingSnapshot, TokenUsage
+from apis.shared.costs.models import LatencyMetrics, PricingSnapshot, StoredCitation, TokenUsage
 from apis.shared.costs.service import AssistantMessageUsage
 
 
@@ -46,6 +46,7 @@ class Account:
             pricing=self.plan.pricing,
             messages_before=len(self.plan.history),
             first_delta_ms=self._first_delta_ms,
+            citations=self.plan.citations,
         )
 
     @property
@@ -74,9 +75,10 @@ def message_usage(
     pricing: PricingSnapshot | None,
     messages_before: int,
     first_delta_ms: int | None,
+    citations: Sequence[StoredCitation] = (),
 ) -> list[AssistantMessageUsage]:
     """One entry per completed assistant message. Message i of a turn has index `messages_before + 2i + 1`: one user
-    message comes before it, and a tool result between two of them."""
+    message comes before it, and a tool result between two of them. The first has the citations."""
     now = datetime.now(UTC)
     return [
         AssistantMessageUsage(
@@ -93,6 +95,7 @@ def message_usage(
             # Two records of one turn need different timestamps: they are part of the key.
             timestamp=now + timedelta(microseconds=number),
             pricing=pricing,
+            citations=citations if number == 0 else (),
         )
         for number, call in enumerate(calls)
     ]

@@ -41,6 +41,11 @@ class Conversation:
         """What is stored before the turn's own messages, as part of the conversation before it."""
         return self._owed
 
+    @property
+    def stored(self) -> Sequence[Message]:
+        """The turn's own messages that are stored."""
+        return tuple(self._stored)
+
     async def append(self, message: Message) -> Result[None, ErrorDetail]:
         return await background.finish(self._append(message), name="store a message")
 

@@ -1,84 +1,83 @@
 """Long-term memory: what the platform remembers of a user, as context for one turn."""
 
 import asyncio
-import time
+import re
+from collections.abc import Coroutine, Iterable
+from typing import Any
 
-from apis.shared.aws.memory import Memory, MemoryRecord, Strategy
-from apis.shared.errors import ErrorDetail, internal_error
-from apis.shared.result import Failure, Result, Success, best_effort
-from apis.shared.settings import MemorySettings, settings
+from apis.shared.errors import ErrorDetail, timed_out
+from apis.shared.memory.models import Kind, MemoryRecord
+from apis.shared.memory.service import MemoryService, get_memory_service, searchable
+from apis.shared.result import Failure, Result, best_effort
 from apis.shared.wiring import once
 
-STRATEGIES_TTL_SECONDS = 15 * 60
+RECALL_SECONDS = 5.0
+MAX_CONTEXT = 20_000
+"""Characters of what is remembered, in all."""
 
-# kind of strategy -> (namespace, number of records, least relevance)
-_SEARCHES: dict[str, tuple[str, int, float]] = {
-    "USER_PREFERENCE": ("/strategies/{strategy}/actors/{user}", 5, 0.5),
-    "SEMANTIC": ("/strategies/{strategy}/actors/{user}", 10, 0.3),
-    "SUMMARIZATION": ("/strategies/{strategy}/actors/{user}/sessions/{session}", 5, 0.3),
-}
+# kind -> (number of records, least relevance)
+_SEARCHES: dict[Kind, tuple[int, float]] = {"preferences": (5, 0.5), "facts": (10, 0.3), "summaries": (5, 0.3)}
+_WRAPPER = re.compile(r"<(?=\s*/?\s*user_context)", re.IGNORECASE)
 
 
 class MemoryContext:
-    """Searches one memory resource; its strategies are remembered for 15 minutes, failures are not."""
+    """The turn waits for what is remembered at most `seconds`."""
 
-    def __init__(self, memory: Memory) -> None:
+    def __init__(self, memory: MemoryService, *, seconds: float = RECALL_SECONDS) -> None:
         self._memory = memory
-        self._strategies: list[Strategy] | None = None
-        self._known_since = 0.0
+        self._seconds = seconds
 
     async def recall(self, user_id: str, session_id: str, search: str) -> str | None:
         """The remembered texts, one per line, inside `<user_context>`; None when there is nothing to add."""
-        strategies = await best_effort(
-            self._discover(),
+        query = searchable(search)
+        if not query:
+            return None
+        end = asyncio.get_running_loop().time() + self._seconds
+        known = await best_effort(
+            _until(end, self._memory.strategy_ids()),
             reason="Long-term memory is optional personal context; the answer is correct without it.",
-            default=list[Strategy](),
+            default=dict[Kind, str](),
         )
         found = await asyncio.gather(
-            *(self._search(strategy, user_id, session_id, search) for strategy in strategies if search.strip())
+            *(self._search(kind, user_id, session_id, query, end) for kind in _SEARCHES if kind in known)
         )
-        texts = [record.text for records in found for record in records if record.text.strip()]
-        return f"<user_context>\n{'\n'.join(texts)}\n</user_context>" if texts else None
+        return _context(record.content for records in found for record in records)
 
-    async def _discover(self) -> Result[list[Strategy], ErrorDetail]:
-        if self._strategies is not None and time.monotonic() - self._known_since < STRATEGIES_TTL_SECONDS:
-            return Success(self._strategies)
-        match (await self._memory.strategies()).bind(_searchable):
-            case Success(strategies):
-                # Several strategies of one kind: the last listed wins.
-                self._strategies = list({strategy.kind: strategy for strategy in strategies}.values())
-                self._known_since = time.monotonic()
-                return Success(self._strategies)
-            case failure:
-                return failure
-
-    async def _search(self, strategy: Strategy, user_id: str, session_id: str, search: str) -> list[MemoryRecord]:
-        if strategy.kind not in _SEARCHES:
-            return []
-        namespace, top_k, least = _SEARCHES[strategy.kind]
+    async def _search(self, kind: Kind, user_id: str, session_id: str, query: str, end: float) -> list[MemoryRecord]:
+        top_k, least = _SEARCHES[kind]
         records = await best_effort(
-            self._memory.retrieve(
-                namespace=namespace.format(strategy=strategy.strategy_id, user=user_id, session=session_id),
-                search=search[:10_000],
-                top_k=top_k,
-            ),
+            _until(end, self._memory.recall(user_id, kind, query=query, top_k=top_k, session_id=session_id)),
             reason="One kind of long-term memory is missing in this turn; the answer is correct without it.",
             default=list[MemoryRecord](),
         )
         return [record for record in records if record.score is None or record.score >= least]
 
 
-def _searchable(strategies: list[Strategy]) -> Result[list[Strategy], ErrorDetail]:
-    """A search without the id of its strategy would find nothing for as long as the strategies are remembered."""
-    if any(strategy.kind in _SEARCHES and not strategy.strategy_id for strategy in strategies):
-        return Failure(internal_error(None, entity="memory strategy", reason="no id"))
-    return Success(strategies)
+async def _until[T](end: float, work: Coroutine[Any, Any, Result[T, ErrorDetail]]) -> Result[T, ErrorDetail]:
+    """What `work` gives by the event loop's moment `end`, else `timeout`."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((task,), timeout=max(0.0, end - asyncio.get_running_loop().time()))
+    if task.done():
+        return task.result()
+    task.cancel()
+    return Failure(timed_out(None, reason="long-term memory"))
+
+
+def _context(texts: Iterable[str]) -> str | None:
+    """One line per text, which neither ends the wrapper nor begins another."""
+    lines: list[str] = []
+    left = MAX_CONTEXT
+    for text in texts:
+        line = _WRAPPER.sub("&lt;", " ".join(text.split()))[:left]
+        if line:
+            lines.append(line)
+            left -= len(line) + 1
+        if left <= 0:
+            break
+    return f"<user_context>\n{'\n'.join(lines)}\n</user_context>" if lines else None
 
 
 @once
 def get_memory_context() -> MemoryContext | None:
     """None without AgentCore Memory."""
-    memory = settings(MemorySettings)
-    if memory.agentcore_memory_type != "dynamodb" or memory.agentcore_memory_id is None:
-        return None
-    return MemoryContext(Memory(memory.agentcore_memory_id))
+    return get_memory_service().map(MemoryContext).value_or(None)

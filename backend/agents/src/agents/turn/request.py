@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorDetail, validation_error
 from apis.shared.result import Failure, Result, Success
+from apis.shared.sessions.models import NEW_CONVERSATION
 from apis.shared.storage.session_folders import is_session_id
 
 
@@ -15,6 +16,20 @@ class InlineFile:
     filename: str
     content_type: str
     data: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """In what the chat endpoints differ. `continues_assistant`: without an assistant in the request the session's own
+    one answers; `new_title` is that of a session made by attaching an assistant."""
+
+    continues_assistant: bool
+    typed_citations: bool
+    new_title: str
+
+
+INVOCATIONS = Endpoint(continues_assistant=False, typed_citations=False, new_title="")
+CHAT_STREAM = Endpoint(continues_assistant=True, typed_citations=True, new_title=NEW_CONVERSATION)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +49,7 @@ class TurnRequest:
     provider: str | None = None
     max_tokens: int | None = None
     assistant_id: str | None = None
+    endpoint: Endpoint = INVOCATIONS
 
 
 def check_request(request: TurnRequest) -> Result[TurnRequest, ErrorDetail]:

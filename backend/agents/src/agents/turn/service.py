@@ -8,9 +8,12 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 
 from agents.config import DEFAULT_MODEL_ID, resolve_model_config
+from agents.events import Citation
 from agents.prompt import AttachedFile, decode_files, not_empty
-from agents.system_prompt import build_system_prompt
+from agents.system_prompt import default_prompt
 from agents.tools.selection import ToolSelection, select_tools
+from agents.turn.assistants import Grounding, TurnAssistants, check_attachable, with_instructions
+from agents.turn.compaction import Compactor, get_compactor
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
 from agents.turn.leases import TurnLeases
@@ -19,9 +22,12 @@ from agents.turn.memory_context import MemoryContext, get_memory_context
 from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
 from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
+from apis.shared.assistants.models import Assistant
+from apis.shared.assistants.service import get_assistants
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
-from apis.shared.errors import ErrorCode, ErrorDetail, forbidden, service_unavailable, status_of
+from apis.shared.errors import ErrorDetail, forbidden, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
+from apis.shared.knowledge.service import get_knowledge_base
 from apis.shared.lifecycle import background
 from apis.shared.logs import bounded
 from apis.shared.models.managed_models import can_access_model, get_managed_models, pricing_snapshot
@@ -37,21 +43,23 @@ from apis.shared.sessions.messages.repository import MessageRepository
 from apis.shared.sessions.messages.service import get_messages
 from apis.shared.sessions.metadata import SessionService, get_session_service
 from apis.shared.sessions.models import Message, SessionRecord, StoredMessage
-from apis.shared.settings import ChatSettings, InstitutionSettings, settings
 from apis.shared.tools.access import FilteredTools, ToolAccess, get_tool_access
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
 
+NO_MODEL_ACCESS = forbidden("You do not have access to this model. Please choose another one.")
+
 
 class TurnService:
     """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
-    configured, `quota` None where no quota is enforced."""
+    configured, `quota` None where no quota is enforced, `compactor` None where conversations are not compacted."""
 
     def __init__(
         self,
         *,
         sessions: SessionService,
+        assistants: TurnAssistants,
         messages: Result[MessageRepository, ErrorDetail],
         models: ManagedModelRepository,
         roles: AppRoleService,
@@ -61,8 +69,10 @@ class TurnService:
         memory: MemoryContext | None,
         leases: TurnLeases,
         quota: QuotaChecker | None,
+        compactor: Compactor | None,
     ) -> None:
         self._sessions = sessions
+        self._assistants = assistants
         self._messages = messages
         self._models = models
         self._roles = roles
@@ -72,6 +82,7 @@ class TurnService:
         self._memory = memory
         self._leases = leases
         self._quota = quota
+        self._compactor = compactor
 
     @railway
     async def open(self, request: TurnRequest) -> Result[OpenTurn, ErrorDetail]:
@@ -101,13 +112,10 @@ class TurnService:
         self, request: TurnRequest, inline: Sequence[AttachedFile], lease: Lease
     ) -> Result[OpenTurn, ErrorDetail]:
         reads = await self._read(request, lease)
+        granted = _granted(request, reads)
         refusal = _refusal(reads.session) or _refusal(reads.lease)
         if refusal is None and _is_admitted(reads.gate):
-            refusal = _refusal(reads.model) or _refusal(_none_empty(reads.files))
-        if refusal is None and reads.session == Success(None):
-            reserved = await self._sessions.reserve(request.user.user_id, request.session_id)
-            refusal = _refusal(reserved)
-            reads = replace(reads, session=reserved.map(lambda _: None))
+            refusal = _refusal(granted) or _refusal(reads.model) or _refusal(_none_empty(reads.files))
         if refusal is not None:
             return Failure(refusal)
         conversation = self._messages.map(
@@ -116,6 +124,17 @@ class TurnService:
             )
         )
         planned = _plan(request, inline, reads, owed=conversation.map(lambda known: known.owed).value_or(()))
+        is_running = isinstance(planned, Success) and _is_admitted(reads.gate)
+        claimed, grounded = await asyncio.gather(
+            self._claim(request, reads.session, attaches=isinstance(granted, Success)),
+            self._assistants.ground(request, granted if is_running else Success(None)),
+        )
+        refusal = _refusal(claimed)
+        if refusal is not None:
+            return Failure(refusal)
+        planned = _prepared(request, planned, claimed, grounded)
+        reads = replace(reads, session=claimed)
+        planned = planned.map(self._with_compaction)
         ending = Ending(
             request=request,
             file_names=[file.filename for file in planned.map(lambda plan: plan.files).value_or(inline)],
@@ -124,18 +143,29 @@ class TurnService:
             usage=self._usage,
             lease=lease,
             leases=self._leases,
+            compactor=self._compactor,
         )
         checked = reads.checked
-        if checked is not None and self._quota is not None:
-            await self._quota.record(request.user, checked, request.session_id)
-            if not checked.allowed:
-                return Success(BlockedTurn(build_quota_exceeded_event(checked), ending))
+        if checked is not None and not checked.allowed:
+            notice = build_quota_exceeded_event(checked)
+            return Success(BlockedTurn(notice, ending, lambda: self._record(request, checked)))
+        if checked is not None:
+            self._record(request, checked)
         turn = planned.bind(
             lambda plan: conversation.map(
-                lambda ready: Turn(request=request, plan=plan, conversation=ready, ending=ending)
+                lambda ready: Turn(
+                    user_id=request.user.user_id,
+                    session_id=request.session_id,
+                    plan=plan,
+                    messages=ready,
+                    ending=ending,
+                )
             )
         )
         return Success(fold(turn, success=_as_open, failure=lambda error: FailedTurn(error, ending)))
+
+    def _with_compaction(self, plan: Plan) -> Plan:
+        return plan if self._compactor is None else replace(plan, compaction=self._compactor.known(plan.session))
 
     async def _read(self, request: TurnRequest, lease: Lease) -> "_Reads":
         """Everything at once: the slowest read decides how long the user waits. Only what another turn may have
@@ -144,22 +174,34 @@ class TurnService:
         confirmed, read, admitted = await asyncio.gather(
             self._leases.confirm(lease),
             asyncio.gather(
-                self._sessions.check_turn(user.user_id, request.session_id),
+                self._assistants.read(request),
                 self._permitted_model(request),
                 self._tools.filter(user, request.enabled_tools or ()),
                 self._history(request),
+                self._trimmed(request),
             ),
             self._read_if_admitted(request),
         )
-        reads = _Reads(confirmed, *read, *admitted)
+        (session, assistant), *others = read
+        reads = _Reads(confirmed, session, assistant, *others, *admitted)
         if not confirmed.value_or(False):
             return reads
-        session, history, gate = await asyncio.gather(
-            self._sessions.check_turn(user.user_id, request.session_id),
+        (session, assistant), history, gate = await asyncio.gather(
+            self._assistants.read(request),
             self._history(request),
-            self._ask_gate(request),
+            self._ask_gate_again(request, reads.gate),
         )
-        return replace(reads, session=session, history=history, gate=gate if _is_admitted(reads.gate) else reads.gate)
+        return replace(reads, session=session, assistant=assistant, history=history, gate=gate)
+
+    async def _claim(
+        self, request: TurnRequest, session: Result[SessionRecord | None, ErrorDetail], *, attaches: bool
+    ) -> Result[SessionRecord | None, ErrorDetail]:
+        """Also for a turn that cannot run: what it is told is kept in a session that is the user's, and that stays with
+        its assistant."""
+        known = session.value_or(None)
+        if isinstance(session, Failure):
+            return session
+        return await self._assistants.claim(request, known, attaches=attaches)
 
     async def _read_if_admitted(
         self, request: TurnRequest
@@ -177,6 +219,15 @@ class TurnService:
             return Success(None)
         return Success((await self._quota.evaluate(request.user)).unwrap())
 
+    async def _ask_gate_again(self, request: TurnRequest, before: "_Gate") -> "_Gate":
+        """What the other turn spent may have closed it; what was closed stays so."""
+        return await self._ask_gate(request) if _is_admitted(before) else before
+
+    def _record(self, request: TurnRequest, checked: QuotaCheckResult) -> None:
+        """Beside the answer, which does not depend on it."""
+        if self._quota is not None:
+            background.spawn(self._quota.record(request.user, checked, request.session_id), name="record a quota check")
+
     @railway
     async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:
         """The managed model, None for an id that nobody manages; `forbidden` for one the user may not choose."""
@@ -190,7 +241,7 @@ class TurnService:
         if request.model_id is not None:
             permissions = (await self._roles.resolve_user_permissions(request.user)).unwrap()
             if not can_access_model(request.user, model, permissions):
-                return Failure(forbidden("You do not have access to this model. Please choose another one."))
+                return Failure(NO_MODEL_ACCESS)
         return Success(model)
 
     @railway
@@ -204,6 +255,11 @@ class TurnService:
     async def _history(self, request: TurnRequest) -> Result[list[StoredMessage], ErrorDetail]:
         store = self._messages.unwrap()
         return await store.read(request.user.user_id, request.session_id)
+
+    @railway
+    async def _trimmed(self, request: TurnRequest) -> Result[int, ErrorDetail]:
+        store = self._messages.unwrap()
+        return await store.trimmed(request.user.user_id, request.session_id)
 
     async def _recall(self, request: TurnRequest) -> str | None:
         if self._memory is None:
@@ -219,9 +275,11 @@ type _Gate = Result[QuotaCheckResult | None, ErrorDetail]
 class _Reads:
     lease: Result[bool, ErrorDetail]
     session: Result[SessionRecord | None, ErrorDetail]
+    assistant: Result[Assistant | None, ErrorDetail]
     model: Result[ManagedModel | None, ErrorDetail]
     tools: Result[FilteredTools, ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
+    trimmed: Result[int, ErrorDetail]
     gate: _Gate
     files: Result[list[AttachedFile], ErrorDetail]
     memory_context: str | None
@@ -257,22 +315,53 @@ def _none_empty(files: Result[list[AttachedFile], ErrorDetail]) -> Result[list[A
 
 
 @railway
+def _granted(request: TurnRequest, reads: _Reads) -> Result[Assistant | None, ErrorDetail]:
+    """The assistant that may answer in this session, None without one."""
+    check_attachable(request, reads.session.unwrap(), reads.history.unwrap()).unwrap()
+    return reads.assistant
+
+
+@railway
+def _prepared(
+    request: TurnRequest,
+    planned: Result[Plan, ErrorDetail],
+    claimed: Result[SessionRecord | None, ErrorDetail],
+    grounded: Result[Grounding, ErrorDetail],
+) -> Result[Plan, ErrorDetail]:
+    plan = planned.unwrap()
+    session = claimed.unwrap()
+    grounding = grounded.unwrap()
+    cited = [Citation(source, is_typed=request.endpoint.typed_citations) for source in grounding.citations]
+    return Success(
+        replace(
+            plan,
+            session=session,
+            message=grounding.message,
+            citations=grounding.citations,
+            opening=(*plan.opening, *cited),
+        )
+    )
+
+
+@railway
 def _plan(
     request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads, *, owed: Sequence[Message]
 ) -> Result[Plan, ErrorDetail]:
     reads.lease.unwrap()
     session = reads.session.unwrap()
     checked = reads.gate.unwrap()
-    _offered(request).unwrap()
+    assistant = _granted(request, reads).unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
+    selection = _runnable(permitted)
     files = reads.files.unwrap()
     caching = request.caching_enabled
     if caching is None and request.model_id is not None and model is not None:
         caching = model.supports_caching
-    institution = settings(InstitutionSettings)
+    warning = None if checked is None else build_quota_warning_event(checked)
     return Success(
         Plan(
+            message=request.message,
             config=resolve_model_config(
                 model_id=request.model_id,
                 temperature=request.temperature,
@@ -281,55 +370,42 @@ def _plan(
                 max_tokens=request.max_tokens,
             ),
             pricing=pricing_snapshot(model, datetime.now(UTC)) if model is not None else None,
-            system_prompt=request.system_prompt
-            or build_system_prompt(institution.institution_name, institution.assistant_name),
-            tools=_runnable(permitted).unwrap(),
+            system_prompt=_system_prompt(request, assistant),
+            tools=selection,
+            servers=[permitted.external[tool_id] for tool_id in selection.external],
             enabled_tools=None if request.enabled_tools is None else permitted.allowed,
             files=(*inline, *files),
             history=[*reads.history.unwrap(), *(StoredMessage(message, "") for message in owed)],
             memory_context=reads.memory_context,
             session=session,
-            warning=None if checked is None else build_quota_warning_event(checked),
+            opening=() if warning is None else (warning,),
+            trimmed=reads.trimmed.unwrap(),
         )
     )
 
 
-def _offered(request: TurnRequest) -> Result[None, ErrorDetail]:
-    """Assistants are not part of this deployment yet: what depends on them fails closed."""
-    if request.assistant_id is not None:
-        return Failure(service_unavailable(None, reason="assistants are not available in this version"))
-    return Success(None)
+def _system_prompt(request: TurnRequest, assistant: Assistant | None) -> str:
+    """An assistant's instructions take the place of a prompt in the request."""
+    if assistant is not None and assistant.instructions:
+        return with_instructions(default_prompt(), assistant.instructions)
+    return request.system_prompt or default_prompt()
 
 
-def _runnable(permitted: FilteredTools) -> Result[ToolSelection, ErrorDetail]:
-    """The tools that this turn runs with; a tool on an MCP server fails, it is never left out silently."""
+def _runnable(permitted: FilteredTools) -> ToolSelection:
+    """The tools that this turn runs with."""
     selection = select_tools(permitted.allowed, external=permitted.external)
-    if selection.external:
-        return Failure(
-            ErrorDetail(
-                code=ErrorCode.TOOL_ERROR,
-                message=f"The tool {selection.external[0]} cannot be reached. Please switch it off and try again.",
-            )
-        )
-    chat = settings(ChatSettings)
-    if selection.gateway and chat.gateway_url and chat.agentcore_gateway_mcp_enabled:
-        return Failure(service_unavailable(None, reason="gateway tools are not available in this version"))
-    left_out = {
-        "gateway": selection.gateway,
-        "unavailable": selection.unavailable,
-        "unknown": selection.unknown,
-        "denied": permitted.denied,
-    }
+    left_out = {"unknown": selection.unknown, "denied": permitted.denied}
     for kind, ids in left_out.items():
         if ids:
             logger.info("tools left out", extra={"kind": kind, "count": len(ids), "tools": bounded(ids)})
-    return Success(selection)
+    return selection
 
 
 @once
 def get_turn_service() -> TurnService:
     return TurnService(
         sessions=get_session_service(),
+        assistants=TurnAssistants(get_assistants(), get_knowledge_base(), get_session_service()),
         messages=get_messages(),
         models=get_managed_models(),
         roles=get_app_role_service(),
@@ -339,4 +415,5 @@ def get_turn_service() -> TurnService:
         memory=get_memory_context(),
         leases=TurnLeases(LiveTurns(), get_leases()),
         quota=get_quota_checker() if is_quota_enforcement_enabled() else None,
+        compactor=get_compactor(),
     )

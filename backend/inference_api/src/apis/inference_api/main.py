@@ -6,6 +6,8 @@ from apis.inference_api.chat.routes import router as chat
 from apis.inference_api.health.routes import router as health
 from apis.shared.costs.service import warn_unaccounted
 from apis.shared.http import create_service
+from apis.shared.knowledge.service import warn_without_knowledge
+from apis.shared.quota.service import report_unenforceable
 from apis.shared.settings import (
     AuthSettings,
     AwsSettings,
@@ -40,6 +42,13 @@ for concern in (
 
 web = settings(WebSettings)
 
+
+def _on_start() -> None:
+    warn_unaccounted()
+    warn_without_knowledge()
+    report_unenforceable()
+
+
 app = create_service(
     title="Inference API",
     version="2.0.0",
@@ -51,6 +60,6 @@ app = create_service(
     routers=[health, chat],
     origins=(LOCAL_ORIGIN, *web.extra_origins) if web.is_development else web.extra_origins,
     max_body_bytes=MAX_BODY_BYTES,
-    on_start=warn_unaccounted,
+    on_start=_on_start,
     compress=True,
 )

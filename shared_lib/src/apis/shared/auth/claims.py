@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import TypeGuard
 
 from apis.shared.auth.models import User
+from apis.shared.emails import normal_email
 from apis.shared.errors import ErrorDetail, forbidden, unauthorized
 from apis.shared.result import Failure, Result, Success
 from apis.shared.settings import InstitutionSettings
@@ -24,7 +25,7 @@ def user_from(claims: Claims, institution: InstitutionSettings) -> Result[User, 
         return Failure(_NO_USER)
     return Success(
         User(
-            email=(_text(claims, "email") or _text(claims, "preferred_username")).strip().lower(),
+            email=normal_email(_text(claims, "email") or _text(claims, "preferred_username")),
             user_id=number,
             name=_text(claims, "name") or f"{_text(claims, 'given_name')} {_text(claims, 'family_name')}".strip(),
             roles=_roles(claims),

@@ -5,22 +5,22 @@ from typing import Annotated
 from apis.shared.auth.models import User
 from apis.shared.auth.service import authenticate, authenticate_trusted
 from apis.shared.errors import ErrorDetail
-from apis.shared.http import BearerDependency, Depends, note_user
+from apis.shared.http import Bearer, BearerDependency, Depends, note_user
 from apis.shared.result import Result
 from apis.shared.settings import AuthSettings, settings
 from apis.shared.users.sync import get_user_mirror
 
 
 @BearerDependency
-async def get_current_user(token: str | None) -> Result[User, ErrorDetail]:
+async def get_current_user(bearer: Bearer) -> Result[User, ErrorDetail]:
     """The signed-in user. Every guard builds on this object, so overriding it in a test overrides them all."""
-    return (await authenticate(token)).map(_known)
+    return (await authenticate(bearer)).map(_known)
 
 
 @BearerDependency
-async def get_current_user_trusted(token: str | None) -> Result[User, ErrorDetail]:
+async def get_current_user_trusted(bearer: Bearer) -> Result[User, ErrorDetail]:
     """The user as the hosting runtime has verified it: only for the Inference API."""
-    return (await authenticate_trusted(token)).map(_known)
+    return (await authenticate_trusted(bearer)).map(_known)
 
 
 CurrentUser = Annotated[User, Depends(get_current_user)]

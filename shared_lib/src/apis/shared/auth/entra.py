@@ -6,8 +6,9 @@ from apis.shared.http_client import HttpClient
 
 DEADLINE_SECONDS = 10.0
 
-provider_http = HttpClient("identity provider", deadline_seconds=DEADLINE_SECONDS)
-"""For keys and for tokens."""
+# Of their own each: whoever signs in while tokens are slow to come takes no connection from those who have theirs.
+keys_http = HttpClient("identity provider", deadline_seconds=DEADLINE_SECONDS)
+tokens_http = HttpClient("identity provider", deadline_seconds=DEADLINE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import functools
 import logging
 
-from apis.shared.auth.entra import EntraTenant, provider_http
+from apis.shared.auth.entra import EntraTenant, keys_http
 from apis.shared.auth.jwks import SigningKeys, fetch_key_set
 from apis.shared.auth.models import User
 from apis.shared.auth.tokens import TokenValidator, trusted_user
@@ -23,19 +23,19 @@ _SWITCHED_OFF_OUTSIDE_DEVELOPMENT = ErrorDetail(
 
 
 @railway
-async def authenticate(token: str | None) -> Result[User, ErrorDetail]:
-    """The user of a token that this process verifies itself, or the development user."""
+async def authenticate(bearer: Result[str | None, ErrorDetail]) -> Result[User, ErrorDetail]:
+    """The user of a token that this process verifies itself, or the development user, whatever was sent."""
     auth = settings(AuthSettings)
     if not auth.enable_authentication:
         return _development_user(auth)
-    bearer = require(token, _NO_TOKEN).unwrap()
+    token = require(bearer.unwrap(), _NO_TOKEN).unwrap()
     tenant_id = require(auth.entra_tenant_id, _not_configured("ENTRA_TENANT_ID")).unwrap()
     client_id = require(auth.entra_client_id, _not_configured("ENTRA_CLIENT_ID")).unwrap()
-    return await _validator(EntraTenant(auth.entra_authority, tenant_id), client_id).validate(bearer)
+    return await _validator(EntraTenant(auth.entra_authority, tenant_id), client_id).validate(token)
 
 
 @railway
-async def authenticate_trusted(token: str | None) -> Result[User, ErrorDetail]:
+async def authenticate_trusted(bearer: Result[str | None, ErrorDetail]) -> Result[User, ErrorDetail]:
     """The user of a token that the hosting runtime has verified before the request came here.
 
     For the Inference API only: anybody who reaches the process directly is who they claim to be.
@@ -43,8 +43,8 @@ async def authenticate_trusted(token: str | None) -> Result[User, ErrorDetail]:
     auth = settings(AuthSettings)
     if not auth.enable_authentication:
         return _development_user(auth)
-    bearer = require(token, _NO_TOKEN).unwrap()
-    return await trusted_user(bearer, settings(InstitutionSettings))
+    token = require(bearer.unwrap(), _NO_TOKEN).unwrap()
+    return await trusted_user(token, settings(InstitutionSettings))
 
 
 def _development_user(auth: AuthSettings) -> Result[User, ErrorDetail]:
@@ -78,6 +78,6 @@ def _validator(tenant: EntraTenant, client_id: str) -> TokenValidator:
     return TokenValidator(
         issuer=tenant.issuer,
         client_id=client_id,
-        keys=SigningKeys(functools.partial(fetch_key_set, provider_http, tenant.key_set_url)),
+        keys=SigningKeys(functools.partial(fetch_key_set, keys_http, tenant.key_set_url)),
         institution=settings(InstitutionSettings),
     )

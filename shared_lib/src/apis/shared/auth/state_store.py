@@ -5,7 +5,7 @@ A state is a secret of a few minutes: it is taken once, and neither it nor what 
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import ConfigDict, Field
@@ -26,15 +26,21 @@ MAX_IN_MEMORY = 10_000
 @dataclass(frozen=True, slots=True)
 class OIDCStateData:
     """Empty members count as absent. The OAuth connection flow keeps `provider|user` in `nonce`; the nonce of a
-    sign-in has no `|`."""
+    sign-in has no `|`. `scopes_hash` is of the scopes that a connection was begun with."""
 
     redirect_uri: str | None = None
-    code_verifier: str | None = None
+    code_verifier: str | None = field(default=None, repr=False)
     nonce: str | None = None
+    scopes_hash: str | None = None
 
     @property
     def present(self) -> dict[str, str]:
-        members = {"redirect_uri": self.redirect_uri, "code_verifier": self.code_verifier, "nonce": self.nonce}
+        members = {
+            "redirect_uri": self.redirect_uri,
+            "code_verifier": self.code_verifier,
+            "nonce": self.nonce,
+            "scopes_hash": self.scopes_hash,
+        }
         return {name: value for name, value in members.items() if value}
 
 
@@ -66,13 +72,14 @@ class _PendingState(Record):
     redirect_uri: str | None = None
     code_verifier: str | None = None
     nonce: str | None = None
+    scopes_hash: str | None = None
 
     def taken_at(self, now: float) -> Taken:
         expiry = self.expiry or self.older_expiry
         # The store removes expired items, but later.
         if expiry and now > expiry:
             return INVALID
-        data = OIDCStateData(self.redirect_uri, self.code_verifier, self.nonce)
+        data = OIDCStateData(self.redirect_uri, self.code_verifier, self.nonce, self.scopes_hash)
         return True, data if data.present else None
 
 

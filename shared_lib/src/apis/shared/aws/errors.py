@@ -2,17 +2,22 @@
 
 from typing import Any
 
+from botocore.eventstream import ParserError
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
     EndpointConnectionError,
     HTTPClientError,
+    IncompleteReadError,
     ReadTimeoutError,
 )
 from botocore.exceptions import (
     ConnectionError as AwsConnectionError,
 )
+from botocore.parsers import ResponseParserError
+from urllib3.exceptions import HTTPError as StreamBroken
+from urllib3.exceptions import TimeoutError as StreamTimeout
 
 from apis.shared.aws.vocabulary import Reason, Refusal
 from apis.shared.errors import ErrorDetail, internal_error, service_unavailable, timed_out
@@ -39,11 +44,18 @@ def aws_errors(lost_condition: ErrorDetail | None = None) -> ErrorTable:
     return ErrorTable.of(
         (ClientError, classify),
         (UnintelligibleAnswer, service_unavailable),
+        # Half an answer.
+        (ResponseParserError, service_unavailable),
+        (IncompleteReadError, service_unavailable),
         (ReadTimeoutError, timed_out),
         (ConnectTimeoutError, timed_out),
         (EndpointConnectionError, service_unavailable),
         (AwsConnectionError, service_unavailable),
         (HTTPClientError, service_unavailable),
+        # An answer that is read as it comes meets the library below.
+        (ParserError, service_unavailable),
+        (StreamTimeout, timed_out),
+        (StreamBroken, service_unavailable),
         (BotoCoreError, _misconfigured),
     )
 

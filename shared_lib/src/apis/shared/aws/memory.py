@@ -1,17 +1,16 @@
-"""AgentCore Memory: the events of a conversation, and the long-term records of a user."""
+"""AgentCore Memory: the events of a conversation."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from apis.shared.aws.client import ServiceClient, agentcore, agentcore_control
+from apis.shared.aws.client import ServiceClient, agentcore
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_agentcore import BedrockAgentCoreClient
-    from mypy_boto3_bedrock_agentcore_control import BedrockAgentCoreControlClient
 
 PAGE_SIZE = 100
 
@@ -33,21 +32,6 @@ class EventPage:
     next_token: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Strategy:
-    strategy_id: str
-    kind: str
-
-
-@dataclass(frozen=True, slots=True)
-class MemoryRecord:
-    """A long-term record; `score` is the service's relevance, 0 to 1, when it gave one."""
-
-    text: str
-    score: float | None
-    namespaces: tuple[str, ...]
-
-
 class Memory:
     """One memory resource. Every method fails as the AWS rows of the error vocabulary say."""
 
@@ -55,11 +39,9 @@ class Memory:
         self,
         memory_id: str,
         client: "ServiceClient[BedrockAgentCoreClient]" = agentcore,
-        control: "ServiceClient[BedrockAgentCoreControlClient]" = agentcore_control,
     ) -> None:
         self.memory_id = memory_id
         self.client = client
-        self.control = control
 
     async def create_event(
         self, *, actor_id: str, session_id: str, timestamp: datetime, payload: list[Payload]
@@ -76,7 +58,7 @@ class Memory:
         return answer.map(lambda _: None)
 
     async def list_events(
-        self, *, actor_id: str, session_id: str, token: str | None = None
+        self, *, actor_id: str, session_id: str, token: str | None = None, limit: int = PAGE_SIZE
     ) -> Result[EventPage, ErrorDetail]:
         following: dict[str, str] = {} if token is None else {"nextToken": token}
         answer = await self.client.call(
@@ -85,7 +67,7 @@ class Memory:
                 actorId=actor_id,
                 sessionId=session_id,
                 includePayloads=True,
-                maxResults=PAGE_SIZE,
+                maxResults=limit,
                 **following,  # type: ignore[arg-type]  # nextToken may be absent, never null
             )
         )
@@ -116,36 +98,3 @@ class Memory:
             )
         )
         return answer.map(lambda _: None)
-
-    async def strategies(self) -> Result[list[Strategy], ErrorDetail]:
-        """The memory's strategies; both the current and the older member names of the service are read."""
-        answer = await self.control.call(lambda client: client.get_memory(memoryId=self.memory_id))
-        return answer.map(lambda found: [_strategy(item) for item in found["memory"].get("strategies", [])])
-
-    async def retrieve(self, *, namespace: str, search: str, top_k: int) -> Result[list[MemoryRecord], ErrorDetail]:
-        """The best matches, most relevant first, of exactly `namespace`: the service itself matches prefixes."""
-        answer = await self.client.call(
-            lambda client: client.retrieve_memory_records(
-                memoryId=self.memory_id,
-                namespace=namespace,
-                searchCriteria={"searchQuery": search, "topK": top_k},
-            )
-        )
-        return answer.map(
-            lambda found: [
-                record for item in found["memoryRecordSummaries"] if namespace in (record := _record(item)).namespaces
-            ]
-        )
-
-
-def _strategy(item: Mapping[str, Any]) -> Strategy:
-    return Strategy(
-        strategy_id=item.get("strategyId") or item.get("memoryStrategyId") or "",
-        kind=item.get("type") or item.get("memoryStrategyType") or "",
-    )
-
-
-def _record(item: Mapping[str, Any]) -> MemoryRecord:
-    return MemoryRecord(
-        text=item.get("content", {}).get("text", ""), score=item.get("score"), namespaces=tuple(item["namespaces"])
-    )

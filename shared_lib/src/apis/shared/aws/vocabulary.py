@@ -29,7 +29,7 @@ THROTTLED = frozenset(
     }
 )
 EXPIRED_TOKEN = frozenset({"ExpiredToken", "ExpiredTokenException"})
-CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed"})
+CONDITION_FAILED = frozenset({"ConditionalCheckFailedException", "ConditionalCheckFailed", "PreconditionFailed"})
 CANCELLED = "TransactionCanceledException"
 # The last is a transaction that an earlier attempt of the same call has begun: nobody knows yet how it ends.
 _DOWN = frozenset(
@@ -39,7 +39,12 @@ _DOWN = frozenset(
         "InternalError",
         "ServiceException",
         "RequestTimeout",
+        "RequestTimeoutException",
         "TransactionInProgressException",
+        "DependencyTimeoutException",
+        "InternalServiceError",
+        "KMSInternalException",
+        "KeyUnavailableException",
     }
 )
 _NO_OBJECT = frozenset({"NoSuchKey"})
@@ -76,6 +81,24 @@ class Refusal:
             return any(reason.code in CONDITION_FAILED for reason in self.reasons)
         return self.code in CONDITION_FAILED
 
+    @property
+    def lost_operation(self) -> int | None:
+        """Which operation of a transaction had a condition that did not hold: the first."""
+        lost = (place for place, reason in enumerate(self.reasons) if reason.code in CONDITION_FAILED)
+        return next(lost, None)
+
+    @property
+    def is_contended(self) -> bool:
+        """Whether it was not done because a transaction was at its items, and no condition was lost."""
+        if self.code == CANCELLED:
+            return self.lost_operation is None and any(reason.code in _CONFLICTING for reason in self.reasons)
+        return self.code in _CONFLICTING
+
+    @property
+    def is_cut_short(self) -> bool:
+        """Whether the body broke before it named its code; the SDK then gives the status, as it does for HEAD."""
+        return self.operation == "GetObject" and self.code == str(self.status)
+
     def failure(self, cause: Exception, lost: ErrorDetail | None = None) -> ErrorDetail:
         """The failure that `cause` stands for; a lost condition becomes `lost`, by default `conflict`."""
         known = self._cancellation(lost or LOST_CONDITION) if self.code == CANCELLED else None
@@ -105,6 +128,6 @@ def _by_code(code: str, refusal: Refusal, lost: ErrorDetail) -> ErrorDetail:  # 
         return bad_request(_TOO_LARGE_MESSAGE)
     if code in _NO_OBJECT or (code == "404" and refusal.operation == "HeadObject"):
         return not_found("The stored object does not exist.")
-    if code in _DOWN or code.startswith("ServiceUnavailable") or refusal.status >= 500:
+    if code in _DOWN or code.startswith("ServiceUnavailable") or refusal.status >= 500 or refusal.is_cut_short:
         return service_unavailable()
     return internal_error()

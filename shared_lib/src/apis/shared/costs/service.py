@@ -234,6 +234,11 @@ def _are_in_the_cloud() -> bool:
     return settings(MemorySettings).agentcore_memory_type == "dynamodb" and has_a_table
 
 
+def is_read_where_it_is_written() -> bool:
+    """Whether what a turn records is what `CostAggregator` finds."""
+    return bool(settings(StorageSettings).dynamodb_sessions_metadata_table_name) == _are_in_the_cloud()
+
+
 def warn_unaccounted() -> None:
     """One warning at start when conversations are kept in the cloud but their usage is not accounted there."""
     storage = settings(StorageSettings)

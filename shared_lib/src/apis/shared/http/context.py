@@ -53,3 +53,8 @@ class RequestIds(logging.Filter):
 def note_user(user_id: str) -> None:
     """Name the user in the request's log record."""
     current().user_id = user_id
+
+
+def note_failure(error: ErrorDetail) -> None:
+    """Have the request's log record written for a failure that its response tells in a form of its own."""
+    current().error = error

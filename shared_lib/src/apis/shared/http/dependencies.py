@@ -1,7 +1,7 @@
 """FastAPI dependencies whose function returns a Result."""
 
 import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from fastapi import Depends, Request
 from fastapi.dependencies.models import Dependant
@@ -18,7 +18,9 @@ from apis.shared.result import Failure, Result, Success
 _SEVERAL = unauthorized("The request has more than one Authorization header.")
 _TOO_LONG = unauthorized("The access token is not valid.").caused_by(None, check="length")
 
-__all__ = ["BearerDependency", "Depends", "bearers_of", "dependency"]
+type Bearer = Result[str | None, ErrorDetail]
+
+__all__ = ["Bearer", "BearerDependency", "Depends", "bearers_of", "dependency"]
 
 
 def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Callable[P, Awaitable[T]]:
@@ -33,24 +35,28 @@ def dependency[**P, T](fn: Callable[P, Awaitable[Result[T, ErrorDetail]]]) -> Ca
 
 class BearerDependency[T](SecurityBase):
     """A dependency on what `fn` makes of the request's bearer token: None without one (no header, another scheme,
-    empty). A route that depends on it, directly or not, is guarded, and OpenAPI says so.
+    empty), a Failure for what cannot be one. A route that depends on it, directly or not, is guarded, and OpenAPI says
+    so.
 
     One dependency and not a chain of them: FastAPI takes a good part of a request's time for each.
     """
 
-    def __init__(self, fn: Callable[[str | None], Awaitable[Result[T, ErrorDetail]]]) -> None:
+    def __init__(self, fn: Callable[[Bearer], Awaitable[Result[T, ErrorDetail]]]) -> None:
         self.model = HTTPBearer()
         self.scheme_name = "HTTPBearer"
         self._fn = fn
 
     async def __call__(self, request: Request) -> T:
-        sent = request.headers.getlist("Authorization")
-        if len(sent) > 1:
-            raise FailureRaised(_SEVERAL)
-        scheme, token = get_authorization_scheme_param(sent[0] if sent else None)
-        if len(token) > BEARER_TOKEN_BYTES:
-            raise FailureRaised(_TOO_LONG)
-        return _value(await self._fn(token.strip() or None if scheme.lower() == "bearer" else None))
+        return _value(await self._fn(_bearer(request.headers.getlist("Authorization"))))
+
+
+def _bearer(sent: Sequence[str]) -> Bearer:
+    if len(sent) > 1:
+        return Failure(_SEVERAL)
+    scheme, token = get_authorization_scheme_param(sent[0] if sent else None)
+    if len(token) > BEARER_TOKEN_BYTES:
+        return Failure(_TOO_LONG)
+    return Success(token.strip() or None if scheme.lower() == "bearer" else None)
 
 
 def bearers_of(dependant: Dependant) -> list[BearerDependency[object]]:

@@ -145,8 +145,10 @@ def responses(
     by_status: dict[int, list[ErrorCode]] = {}
     for code in sorted({_code(one) for one in declared}):
         by_status.setdefault(status_of(code), []).append(code)
-    described: dict[int | str, dict[str, Any]] = {success: {**own.get(success, {}), "headers": _headers(success)}}
-    described[success]["headers"].update(own.get(success, {}).get("headers", {}))
+    described: dict[int | str, dict[str, Any]] = {
+        status: {**own.get(status, {}), "headers": {**_headers(int(status)), **own.get(status, {}).get("headers", {})}}
+        for status in (success, *own)
+    }
     for status, codes in sorted(by_status.items()):
         described[status] = {
             "description": f"{HTTPStatus(status).phrase}: {', '.join(f'`{code}`' for code in codes)}",
@@ -158,7 +160,7 @@ def responses(
                 }
             },
         }
-    return {**own, **described}
+    return described
 
 
 def show_validation_error(route: APIRoute) -> None:

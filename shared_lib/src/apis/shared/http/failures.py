@@ -28,7 +28,7 @@ def error_body(error: ErrorDetail, request_id: str) -> dict[str, Any]:
     body = error.model_dump(mode="json", exclude_none=True)
     body["detail"] = error.detail if error.detail is not None else error.message
     body["metadata"] = {**body.get("metadata", {}), "request_id": request_id}
-    return body
+    return {**error.members, **body}
 
 
 def failure_response(error: ErrorDetail, *, status: int | None = None) -> JSONResponse:

@@ -43,6 +43,12 @@ class Wire(BaseModel):
         return dict(members)
 
 
+class SnakeCaseWire(Wire):
+    """A model whose members clients see in snake case."""
+
+    model_config = ConfigDict(alias_generator=None)
+
+
 class WireWithoutNulls(Wire):
     """A member that is null is left out. Free-form members (maps, lists) are sent as they are, nulls included."""
 

@@ -53,11 +53,13 @@ class LocalManagedModels:
     async def change(self, record_id: str, change: ModelChange) -> Result[ManagedModel, ErrorDetail]:
         @railway
         def changed() -> Result[ManagedModel, ErrorDetail]:
-            known = require(self._get(record_id).unwrap(), model_not_found(record_id)).unwrap()
+            stored = require(self._document(record_id).unwrap(), model_not_found(record_id)).unwrap()
+            known = read_model(stored, key=record_id).unwrap()
             model_id = change.get("model_id", known.model_id)
             if model_id != known.model_id and self._find(model_id).unwrap() is not None:
                 return Failure(model_id_taken(model_id))
-            document = {**known.model_dump(by_alias=True), **as_stored(change)}
+            # What only another version of this program knows stays.
+            document = {**stored, **known.model_dump(by_alias=True), **as_stored(change)}
             model = read_model(document, key=record_id).unwrap()
             return replace_file(self._path(record_id), document).map(lambda _: model)
 
@@ -77,8 +79,11 @@ class LocalManagedModels:
 
     @railway
     def _get(self, record_id: str) -> Result[ManagedModel | None, ErrorDetail]:
-        document = read_file(self._path(record_id)).alt(lambda error: naming(record_id, error)).unwrap()
+        document = self._document(record_id).unwrap()
         return Success(None) if document is None else read_model(document, key=record_id)
+
+    def _document(self, record_id: str) -> Result[Json | None, ErrorDetail]:
+        return read_file(self._path(record_id)).alt(lambda error: naming(record_id, error))
 
     @railway
     def _find(self, model_id: str) -> Result[ManagedModel | None, ErrorDetail]:

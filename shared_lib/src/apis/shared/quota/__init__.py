@@ -3,8 +3,10 @@
 from apis.shared.costs.service import get_cost_aggregator
 from apis.shared.quota.events import (
     QuotaExceededEvent,
+    QuotaExceededResponse,
     QuotaWarningEvent,
     build_quota_exceeded_event,
+    build_quota_exceeded_response,
     build_quota_warning_event,
 )
 from apis.shared.quota.models import QuotaCheckResult
@@ -16,8 +18,10 @@ from apis.shared.quota.service import get_quota_checker, is_quota_enforcement_en
 __all__ = [
     "QuotaCheckResult",
     "QuotaExceededEvent",
+    "QuotaExceededResponse",
     "QuotaWarningEvent",
     "build_quota_exceeded_event",
+    "build_quota_exceeded_response",
     "build_quota_warning_event",
     "get_cost_aggregator",
     "get_event_recorder",

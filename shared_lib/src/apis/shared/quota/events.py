@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import ClassVar
 
+from apis.shared.errors import ErrorCode, ErrorDetail
 from apis.shared.quota.models import NO_WARNING, PeriodType, QuotaCheckResult
+from apis.shared.records import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,26 @@ class QuotaExceededEvent:
         return _frame(self.event, self.payload())
 
 
+class QuotaExceededResponse(Record):
+    """A used-up quota as the body of an answer with status 429, for what does not stream. `tier_name` is None when it
+    is unknown."""
+
+    error: str = "Quota exceeded"
+    code: str = ErrorCode.RATE_LIMIT_EXCEEDED.value
+    message: str
+    current_usage: float
+    quota_limit: float
+    percentage_used: float
+    period_type: PeriodType
+    tier_name: str | None = None
+    reset_info: str | None = None
+
+    def to_error(self) -> ErrorDetail:
+        """`quota_exceeded`, with the figures in `metadata`, as every failure of these services is answered."""
+        figures = self.model_dump(by_alias=True, exclude={"error", "code", "message"}, exclude_none=True)
+        return ErrorDetail(code=ErrorCode.QUOTA_EXCEEDED, message=self.message, detail=self.message, metadata=figures)
+
+
 def build_quota_warning_event(result: QuotaCheckResult) -> QuotaWarningEvent | None:
     """None where there is nothing to warn of."""
     if result.warning_level == NO_WARNING:
@@ -79,11 +101,10 @@ def build_quota_warning_event(result: QuotaCheckResult) -> QuotaWarningEvent | N
     )
 
 
-def build_quota_exceeded_event(result: QuotaCheckResult, now: datetime | None = None) -> QuotaExceededEvent:
-    """`now` (by default the present) is what the time until the next period is counted from."""
+def build_quota_exceeded_event(result: QuotaCheckResult) -> QuotaExceededEvent:
     period: PeriodType = "monthly" if result.tier is None else result.tier.period
     tier_name = None if result.tier is None else result.tier.tier_name
-    reset = reset_info(period, now or datetime.now(UTC))
+    reset = reset_info(period, result.checked_at)
     limit = result.quota_limit or Decimal(0)
     return QuotaExceededEvent(
         current_usage=float(result.current_usage),
@@ -93,6 +114,20 @@ def build_quota_exceeded_event(result: QuotaCheckResult, now: datetime | None = 
         tier_name=tier_name,
         reset_info=reset,
         message=_exceeded(tier_name, result.current_usage, limit, result.percentage_used, reset),
+    )
+
+
+def build_quota_exceeded_response(result: QuotaCheckResult) -> QuotaExceededResponse:
+    event = build_quota_exceeded_event(result)
+    plan = "your plan" if event.tier_name is None else event.tier_name
+    return QuotaExceededResponse(
+        message=f"The quota of {plan} is used up. {event.reset_info}",
+        current_usage=event.current_usage,
+        quota_limit=event.quota_limit,
+        percentage_used=event.percentage_used,
+        period_type=event.period_type,
+        tier_name=event.tier_name,
+        reset_info=event.reset_info,
     )
 
 

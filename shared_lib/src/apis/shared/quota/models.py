@@ -195,10 +195,12 @@ NO_WARNING = "none"
 
 class QuotaCheckResult(Record):
     """Whether a user may go on, and what that was decided by. Without a quota, or with an unlimited one, there is no
-    limit and the usage is 0. `warning_level` is `none`, or a percentage such as `80%`."""
+    limit and the usage is 0. `warning_level` is `none`, or a percentage such as `80%`. `checked_at` is in UTC: the
+    day or month that counts is the one it lies in."""
 
     allowed: bool
     message: str
+    checked_at: datetime
     tier: QuotaTier | None = None
     current_usage: Decimal = Decimal(0)
     quota_limit: Decimal | None = None

@@ -25,7 +25,8 @@ TTL_SECONDS = 300.0
 type Candidate = tuple[str, QuotaAssignment]
 """An assignment that applies to the user, and what it was matched by."""
 
-type _Identity = tuple[str, int, frozenset[str], str]
+type _Identity = tuple[str, frozenset[str], str]
+"""User id, roles of the token, e-mail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ class QuotaResolver:
 
     Rules of the user are read first, at once; only without one of these the rules of groups, at once as well. Those are
     few and the same for everybody: they are kept whole, so that somebody who is new to this process costs two queries,
-    a tier and the AppRoles.
+    a tier and the AppRoles. Rules of roles of the token are among them, so they are found by their type
+    (`AssignmentTypeIndex`): by role (`RoleAssignmentIndex`) each role of each user would cost a query.
     """
 
     def __init__(
@@ -77,27 +79,27 @@ class QuotaResolver:
         self._now = now
         self._resolved: TtlCache[_Identity, _Resolution] = TtlCache(ttl_seconds, clock=clock)
         self._groups: TtlCache[None, _GroupRules] = TtlCache(ttl_seconds, clock=clock)
-        # Part of a user's keys, so that what was kept or is being read for them is not found any more.
-        self._versions: dict[str, int] = {}
 
     async def resolve_user_quota(self, user: User) -> Result[ResolvedQuota | None, ErrorDetail]:
         """None when no rule matches: the user is not limited."""
-        version = self._versions.get(user.user_id, 0)
-        key = (user.user_id, version, frozenset(user.roles), user.email.lower())
+        key = (user.user_id, frozenset(user.roles), user.email.lower())
         known = self._resolved.get(key)
         if known is not None and self._now() >= known.until:
             self._resolved.invalidate_keys([key])
         resolution = await self._resolved.get_or_read(key, lambda: self._resolve(user))
         return resolution.map(lambda found: found.quota)
 
+    async def read_ahead(self) -> Result[None, ErrorDetail]:
+        """The rules of groups, before somebody waits for them."""
+        return (await self._groups.get_or_read(None, self._read_groups)).map(lambda _: None)
+
     def invalidate_cache(self, user_id: str | None = None) -> None:
         """After a write: of the rules of one user, or by default of any other rule."""
         if user_id is not None:
-            self._versions[user_id] = self._versions.get(user_id, 0) + 1
+            self._resolved.invalidate_where(lambda identity: identity[0] == user_id)
             return
         self._resolved.invalidate()
         self._groups.invalidate()
-        self._versions.clear()
 
     @railway
     async def _resolve(self, user: User) -> Result[_Resolution, ErrorDetail]:
@@ -135,9 +137,11 @@ class QuotaResolver:
     @railway
     async def _first(self, user: User, candidates: Iterable[Candidate]) -> Result[ResolvedQuota | None, ErrorDetail]:
         """The first that is enabled and whose tier exists and is enabled."""
+        tried: set[str] = set()
         for matched_by, assignment in candidates:
-            if not assignment.enabled:
+            if not assignment.enabled or assignment.tier_id in tried:
                 continue
+            tried.add(assignment.tier_id)
             tier = (await self._quota.get_tier(assignment.tier_id)).unwrap()
             if tier is not None and tier.enabled:
                 return Success(ResolvedQuota(user.user_id, tier, matched_by, assignment=assignment))
@@ -150,7 +154,7 @@ class QuotaResolver:
         of_app_roles, of_jwt_roles, of_domains, default = collect(
             await asyncio.gather(*(self._quota.assignments_of_type(kind) for kind in kinds))
         ).unwrap()
-        rules = [rule for assignment in of_domains if (rule := _rule(assignment)) is not None]
+        rules = [rule for assignment in of_domains if assignment.enabled and (rule := _rule(assignment)) is not None]
         return Success(_GroupRules(of_app_roles, of_jwt_roles, rules, default, read_at))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from apis.shared.auth.models import User
-from apis.shared.costs.service import CostAggregator, get_cost_aggregator
+from apis.shared.costs.service import CostAggregator, get_cost_aggregator, is_read_where_it_is_written
 from apis.shared.errors import ErrorDetail
 from apis.shared.quota.models import NO_WARNING, QuotaCheckResult, QuotaTier, ResolvedQuota
 from apis.shared.quota.recorder import QuotaEventRecorder, get_event_recorder
@@ -48,12 +48,13 @@ class QuotaChecker:
     async def evaluate(self, user: User) -> Result[QuotaCheckResult, ErrorDetail]:
         """Only reads: at most one call for a user whose quota is known."""
         quota = (await self._resolver.resolve_user_quota(user)).unwrap()
+        now = self._now()
         if quota is None:
-            return Success(QuotaCheckResult(allowed=True, message="No quota is configured"))
+            return Success(QuotaCheckResult(allowed=True, message="No quota is configured", checked_at=now))
         if quota.tier.is_unlimited:
-            return Success(QuotaCheckResult(allowed=True, message="Unlimited quota", tier=quota.tier))
-        usage = (await self._costs.recent(user.user_id, quota.tier.period_at(self._now()))).unwrap()
-        return Success(_judged(quota, usage))
+            return Success(QuotaCheckResult(allowed=True, message="Unlimited quota", checked_at=now, tier=quota.tier))
+        usage = (await self._costs.recent(user.user_id, quota.tier.period_at(now))).unwrap()
+        return Success(_judged(quota, usage, now))
 
     async def record(self, user: User, result: QuotaCheckResult, session_id: str | None = None) -> None:
         """Writes what of a check belongs into the audit trail."""
@@ -82,14 +83,14 @@ class QuotaChecker:
         )
 
 
-def _judged(quota: ResolvedQuota, usage: Decimal) -> QuotaCheckResult:
+def _judged(quota: ResolvedQuota, usage: Decimal, now: datetime) -> QuotaCheckResult:
     tier = quota.tier
     is_used_up = usage >= tier.limit or tier.limit <= 0
-    blocks = is_used_up and tier.action_on_limit == "block"
     percentage = tier.percentage_of(usage)
     return QuotaCheckResult(
-        allowed=not blocks,
-        message="Quota exceeded" if blocks else "Within quota",
+        allowed=not is_used_up or tier.action_on_limit == "warn",
+        message="Quota exceeded" if is_used_up else "Within quota",
+        checked_at=now,
         tier=tier,
         current_usage=usage,
         quota_limit=tier.limit,
@@ -115,6 +116,15 @@ def _log(error: ErrorDetail) -> ErrorDetail:
 
 def is_quota_enforcement_enabled() -> bool:
     return settings(ChatSettings).enable_quota_enforcement
+
+
+def report_unenforceable() -> None:
+    """One error at start when quotas are enforced on what nobody records: then nobody, or not everybody, is stopped."""
+    if is_quota_enforcement_enabled() and not is_read_where_it_is_written():
+        logger.error(
+            "quotas cannot be relied on: usage is not read where it is written",
+            extra={"variables": ["AGENTCORE_MEMORY_TYPE", "DYNAMODB_SESSIONS_METADATA_TABLE_NAME"]},
+        )
 
 
 @once

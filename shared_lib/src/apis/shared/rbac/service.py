@@ -26,11 +26,13 @@ class AppRoleService:
         return await self._cache.users.get_or_read((user.user_id, frozenset(user.roles)), lambda: self._resolve(user))
 
     async def can_access_tool(self, user: User, tool_id: str) -> Result[bool, ErrorDetail]:
-        """By role: whether the tool is public, or exists, is not looked at."""
+        """What AppRoles say to it. Whether a user may use it depends on the tool too, on its status and on whether it
+        is public: `tools.access.ToolAccess` decides that, and nothing else does."""
         return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.allows_tool(tool_id))
 
     async def can_access_model(self, user: User, model_id: str) -> Result[bool, ErrorDetail]:
-        """By role, as `can_access_tool`; `model_id` is the provider's."""
+        """What AppRoles say to it, by the provider's id. Whether a user may use the model,
+        `models.managed_models.can_access_model` decides."""
         return (await self.resolve_user_permissions(user)).map(lambda permissions: permissions.allows_model(model_id))
 
     async def get_accessible_tools(self, user: User) -> Result[Sequence[str], ErrorDetail]:

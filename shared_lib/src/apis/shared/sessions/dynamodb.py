@@ -89,14 +89,15 @@ class DynamoSessions:
         return await self._refuse_foreign(user_id, session_id)
 
     @railway
-    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
-        session: Item = {**_keys(record.user_id, record.session_id, _active_key(record)), **record.stored()}
+    async def create(self, record: SessionRecord) -> Result[str, ErrorDetail]:
+        sort_key = _active_key(record)
+        session: Item = {**_keys(record.user_id, record.session_id, sort_key), **record.stored()}
         unclaimed = PK_ABSENT | (F("userId").equals(record.user_id) & F(_RESERVED).exists())
         operations = [self._put(_claim_of(record), unclaimed), self._put(session, PK_ABSENT)]
         created = await transact(operations, lost=SESSION_CHANGED)
         if error_of(created) == SESSION_CHANGED:
             (await self._refuse_foreign(record.user_id, record.session_id)).unwrap()
-        return created
+        return created.map(lambda _: sort_key)
 
     @railway
     async def _refuse_foreign(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
@@ -115,13 +116,15 @@ class DynamoSessions:
         elif patch.preferences:
             change &= preferences.set(dict(patch.preferences))
             condition &= preferences.does_not_exist() | preferences.attribute_type(AttributeType.null)
+        for name, text in patch.expected.items():
+            condition &= F(name).equals(text) if text else _is_empty(F(name))
         changed = await self._table.update_and_get(_key(record), change, condition=condition, lost=SESSION_CHANGED)
         return _read(changed.unwrap())
 
     @railway
     async def advance(
         self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
-    ) -> Result[None, ErrorDetail]:
+    ) -> Result[str, ErrorDetail]:
         item = (await self._table.get(_key(record), consistent=True)).unwrap()
         if item is None:
             return Failure(SESSION_CHANGED)
@@ -132,15 +135,26 @@ class DynamoSessions:
             changes["preferences"] = {**(current if isinstance(current, Mapping) else {}), **preferences}
         sort_key = f"{ACTIVE}{last_message_at}#{record.session_id}"
         if sort_key == record.sort_key:
-            return await self._table.update(
+            written = await self._table.update(
                 _key(record), assigned(changes), condition=_unchanged(item), lost=SESSION_CHANGED
             )
+            return written.map(lambda _: sort_key)
         operations = [
             self._delete(record, _unchanged(item)),
             self._put({**item, **changes, "SK": sort_key}, PK_ABSENT),
             self._put(_claim_of(record)),
         ]
-        return await transact(operations, lost=SESSION_CHANGED)
+        return (await transact(operations, lost=SESSION_CHANGED)).map(lambda _: sort_key)
+
+    async def keep_compaction(
+        self, user_id: str, sort_key: str, checkpoint: int, attribute: Mapping[str, Any]
+    ) -> Result[bool, ErrorDetail]:
+        known = F("compaction", "checkpoint")
+        return await self._table.update_if(
+            {"PK": _user(user_id), "SK": sort_key},
+            assigned({"compaction": dict(attribute)}),
+            condition=PK_EXISTS & (known.does_not_exist() | known.lte(checkpoint)),
+        )
 
     @railway
     async def soft_delete(
@@ -251,6 +265,10 @@ def _read(item: Item) -> Result[SessionRecord, ErrorDetail]:
         # Unknown members pass through to the wire, where a number is no decimal.
         given["preferences"] = {name: plain(value) for name, value in preferences.items() if value is not None}
     return parse_as(SessionRecord, given)
+
+
+def _is_empty(attribute: F) -> Condition:
+    return attribute.does_not_exist() | attribute.equals("") | attribute.attribute_type(AttributeType.null)
 
 
 def _unchanged(item: Item) -> Condition:

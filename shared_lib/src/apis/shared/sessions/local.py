@@ -77,29 +77,31 @@ class LocalSessions:
             )
         )
         if error_of(created) != SESSION_CHANGED:
-            return created
+            return created.map(lambda _: None)
         lookup = (await self.find(user_id, session_id)).unwrap()
         return Success(None) if lookup.active is not None else Failure(session_not_found(session_id))
 
-    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
+    async def create(self, record: SessionRecord) -> Result[str, ErrorDetail]:
         def created(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
             return Success(record.stored()) if existing is None else Failure(SESSION_CHANGED)
 
-        return (await self._update(record, created)).map(lambda _: None)
+        return (await self._update(record, created)).map(lambda _: "")
 
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
-        def patched(current: JsonObject) -> JsonObject:
+        def patched(current: JsonObject) -> Result[JsonObject, ErrorDetail]:
+            if any((current.get(name) or "") != text for name, text in patch.expected.items()):
+                return Failure(SESSION_CHANGED)
             changed = {**current, **patch.attributes}
             if patch.preferences:
                 changed["preferences"] = {**(current.get("preferences") or {}), **patch.preferences}
-            return changed
+            return Success(changed)
 
         return await self._change(record, patched)
 
     async def advance(
         self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
-    ) -> Result[None, ErrorDetail]:
-        def advanced(current: JsonObject) -> JsonObject:
+    ) -> Result[str, ErrorDetail]:
+        def advanced(current: JsonObject) -> Result[JsonObject, ErrorDetail]:
             changed = {
                 **current,
                 "lastMessageAt": last_message_at,
@@ -107,9 +109,18 @@ class LocalSessions:
             }
             if preferences:
                 changed["preferences"] = {**(current.get("preferences") or {}), **preferences}
-            return changed
+            return Success(changed)
 
-        return (await self._change(record, advanced)).map(lambda _: None)
+        return (await self._change(record, advanced)).map(lambda _: "")
+
+    async def keep_compaction(
+        self,
+        user_id: str,  # noqa: ARG002 - local conversations are not compacted
+        sort_key: str,  # noqa: ARG002 - as above
+        checkpoint: int,  # noqa: ARG002 - as above
+        attribute: Mapping[str, Any],  # noqa: ARG002 - as above
+    ) -> Result[bool, ErrorDetail]:
+        return Success(False)
 
     async def soft_delete(
         self,
@@ -117,21 +128,21 @@ class LocalSessions:
         deleted_at: str,
         duplicates: Sequence[SessionRecord] = (),  # noqa: ARG002 - one file, one record
     ) -> Result[None, ErrorDetail]:
-        def deleted(current: JsonObject) -> JsonObject:
-            return {**current, "status": "deleted", "deleted": True, "deletedAt": deleted_at}
+        def deleted(current: JsonObject) -> Result[JsonObject, ErrorDetail]:
+            return Success({**current, "status": "deleted", "deleted": True, "deletedAt": deleted_at})
 
         return (await self._change(record, deleted)).map(lambda _: None)
 
     @railway
     async def _change(
-        self, record: SessionRecord, change: Callable[[JsonObject], JsonObject]
+        self, record: SessionRecord, change: Callable[[JsonObject], Result[JsonObject, ErrorDetail]]
     ) -> Result[SessionRecord, ErrorDetail]:
         """Apply `change` to the file's present content, unless the session was deleted or taken over meanwhile."""
 
         def changed(existing: JsonObject | None) -> Result[JsonObject, ErrorDetail]:
             if existing is None or existing.get("userId") != record.user_id or existing.get("deleted"):
                 return Failure(SESSION_CHANGED)
-            return Success(change(existing))
+            return change(existing)
 
         return _parse((await self._update(record, changed)).unwrap())
 

@@ -14,6 +14,7 @@ from apis.shared.sessions.dynamodb import DynamoSessions
 from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.models import (
     NEW_CONVERSATION,
+    CompactionState,
     SessionLookup,
     SessionPage,
     SessionPatch,
@@ -75,6 +76,29 @@ class SessionService:
 
         return await self._retrying(user_id, session_id, attempt_once)
 
+    @railway
+    async def name_session(
+        self, user_id: str, session_id: str, title: str, known: SessionRecord | None
+    ) -> Result[str, ErrorDetail]:
+        """Give a session that has no name yet this one, and create its record if there is none; the title that it has
+        then, which may be one that somebody gave it meanwhile. `known` is the record that was read, None where there
+        was none. Fails with `not_found` for a session that is deleted, and `conflict` when three attempts lost a
+        race."""
+
+        async def attempt_once(lookup: SessionLookup) -> Result[SessionRecord, ErrorDetail]:
+            if lookup.is_taken:
+                return Failure(session_not_found(session_id))
+            if lookup.active is None:
+                record = _new_record(user_id, session_id, SessionPatch({"title": title}))
+                return (await self._repository.create(record)).map(lambda _: record)
+            if lookup.active.title == title or not is_unnamed(lookup.active):
+                return Success(lookup.active)
+            patch = SessionPatch({"title": title}, expected={"title": lookup.active.title})
+            return await self._repository.patch(lookup.active, patch)
+
+        named = await self._retrying(user_id, session_id, attempt_once, first=SessionLookup(known))
+        return named.map(lambda record: record.title)
+
     async def delete_session(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
         """Hide the session. Deleting it again succeeds. Fails with `not_found`, and `conflict` for a lost race."""
 
@@ -115,22 +139,48 @@ class SessionService:
         else was faster."""
         return await self._repository.reserve(user_id, session_id)
 
+    async def attach_assistant(
+        self, user_id: str, session_id: str, assistant_id: str, *, title: str, known: SessionRecord | None
+    ) -> Result[SessionRecord, ErrorDetail]:
+        """Name the assistant in the preferences of `known`; where that is None, create the session with `title`, which
+        makes it the caller's before its first message. The record as stored. Fails as `complete_turn`."""
+        preferences = {"assistantId": assistant_id}
+
+        async def attempt_once(lookup: SessionLookup) -> Result[SessionRecord, ErrorDetail]:
+            if lookup.is_taken:
+                return Failure(session_not_found(session_id))
+            if lookup.active is not None:
+                return await self._repository.patch(lookup.active, SessionPatch(preferences=preferences))
+            record = _new_record(user_id, session_id, SessionPatch({"title": title}, preferences))
+            created = await self._repository.create(record)
+            return created.map(lambda sort_key: record.model_copy(update={"sort_key": sort_key}))
+
+        return await self._retrying(user_id, session_id, attempt_once, first=SessionLookup(known))
+
     async def complete_turn(
         self, user_id: str, session_id: str, preferences: TurnPreferences, known: SessionRecord | None
-    ) -> Result[None, ErrorDetail]:
-        """Count a completed turn; create the record of a new session. `known` saves the look-up. Fails with
+    ) -> Result[str, ErrorDetail]:
+        """Count a completed turn; create the record of a new session. `known` saves the look-up. The record's sort key
+        from now on. Fails with
         `not_found` when the session was deleted meanwhile, and `conflict` when three attempts lost a race."""
         return await self._advance(user_id, session_id, known, turns=1, preferences=preferences.members())
 
     async def ensure_record(self, user_id: str, session_id: str) -> Result[None, ErrorDetail]:
         """For a turn that did not complete: the session exists, and its last message is now. Fails as
         `complete_turn`."""
-        return await self._advance(user_id, session_id, None, turns=0, preferences={})
+        return (await self._advance(user_id, session_id, None, turns=0, preferences={})).map(lambda _: None)
+
+    async def keep_compaction(
+        self, user_id: str, sort_key: str, state: CompactionState, *, last_input_tokens: int
+    ) -> Result[bool, ErrorDetail]:
+        """Whether it was written: a checkpoint never goes back, and a record that has gone does not come back."""
+        attribute = state.stored(last_input_tokens=last_input_tokens)
+        return await self._repository.keep_compaction(user_id, sort_key, state.checkpoint, attribute)
 
     async def _advance(
         self, user_id: str, session_id: str, known: SessionRecord | None, *, turns: int, preferences: dict[str, Any]
-    ) -> Result[None, ErrorDetail]:
-        async def attempt_once(lookup: SessionLookup) -> Result[None, ErrorDetail]:
+    ) -> Result[str, ErrorDetail]:
+        async def attempt_once(lookup: SessionLookup) -> Result[str, ErrorDetail]:
             if lookup.is_taken:
                 return Failure(session_not_found(session_id))
             if lookup.active is None:
@@ -163,6 +213,11 @@ class SessionService:
             lookup = None
             await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - spreads retries, protects nothing
         return Failure(SESSION_CHANGED)
+
+
+def is_unnamed(record: SessionRecord) -> bool:
+    """Nobody has given it a title, and no model has."""
+    return record.title in {"", NEW_CONVERSATION}
 
 
 _OUTAGES = frozenset({ErrorCode.INTERNAL_ERROR, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.TIMEOUT})

@@ -1,14 +1,21 @@
 """A session's record and its messages, as both services know them."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import ConfigDict, Field
 
+from apis.shared.errors import ErrorDetail, internal_error
+from apis.shared.moments import offset_form
 from apis.shared.records import Record
+from apis.shared.result import Failure, Result, Success
 
 NEW_CONVERSATION = "New Conversation"
+MAX_SUMMARY = 20_000
+"""Characters: the record of a session holds it, and every request of the conversation."""
 
 type SessionStatus = Literal["active", "archived", "deleted"]
 type ContentBlock = dict[str, Any]  # Any: one key that names the kind, {"text": ...}, {"toolUse": {...}} and so on
@@ -60,6 +67,8 @@ class SessionRecord(Record):
     deleted: bool = False
     deleted_at: str | None = None
     sort_key: str = Field(default="", exclude=True)
+    # As it is stored: a record is readable whatever stands here.
+    compaction: Any = Field(default=None, exclude=True)  # Any: see `CompactionState.read`
 
     def stored(self) -> dict[str, Any]:
         """The attributes that have a value, under their stored names."""
@@ -67,6 +76,43 @@ class SessionRecord(Record):
         if not self.deleted:
             body.pop("deleted")
         return body
+
+
+@dataclass(frozen=True, slots=True)
+class CompactionState:
+    """How far a conversation is summarised: `checkpoint` is an index into all its stored messages, 0 for none."""
+
+    checkpoint: int = 0
+    summary: str | None = None
+
+    @classmethod
+    def read(cls, stored: object) -> Result["CompactionState", ErrorDetail]:
+        """Of the stored attribute, None for an absent one; a member that makes no sense is as if it were absent. Fails
+        with `internal_error` for what is no map."""
+        if stored is None:
+            return Success(cls())
+        if not isinstance(stored, Mapping):
+            return Failure(internal_error(None, entity="compaction state"))
+        summary = stored.get("summary")
+        kept = summary[:MAX_SUMMARY] if isinstance(summary, str) else None
+        return Success(cls(_whole(stored.get("checkpoint")), kept))
+
+    def stored(self, *, last_input_tokens: int) -> dict[str, Any]:
+        return {
+            "checkpoint": self.checkpoint,
+            "summary": self.summary,
+            "lastInputTokens": last_input_tokens,
+            "updatedAt": offset_form(),
+        }
+
+
+def _whole(number: object) -> int:
+    match number:
+        case bool():
+            return 0
+        case int() | float() | Decimal() if math.isfinite(number) and number >= 0 and number == int(number):
+            return int(number)
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +137,12 @@ class TurnPreferences:
 
 @dataclass(frozen=True, slots=True)
 class SessionPatch:
-    """Attributes to replace, and members of the preferences to replace, under their stored names."""
+    """Attributes to replace, and members of the preferences to replace, under their stored names. `expected` are texts
+    that have not changed since they were read; an empty one may be absent."""
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     preferences: Mapping[str, Any] = field(default_factory=dict)
+    expected: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:

@@ -44,20 +44,20 @@ class SessionRepository(Protocol):
         """Decide whose session it is, before its first message. Fails with `not_found` when it is somebody else's."""
         ...
 
-    async def create(self, record: SessionRecord) -> Result[None, ErrorDetail]:
-        """Fails with `conflict` when the id is taken, also by a creator of the same moment, and with `not_found` when
-        somebody else has reserved it."""
+    async def create(self, record: SessionRecord) -> Result[str, ErrorDetail]:
+        """The record's sort key. Fails with `conflict` when the id is taken, also by a creator of the same moment, and
+        with `not_found` when somebody else has reserved it."""
         ...
 
     async def patch(self, record: SessionRecord, patch: SessionPatch) -> Result[SessionRecord, ErrorDetail]:
-        """Write only what changes. Fails with `conflict` when the record is not there any more."""
+        """Write only what changes. Fails with `conflict` when the record is not there any more, or not as expected."""
         ...
 
     async def advance(
         self, record: SessionRecord, last_message_at: str, *, turns: int, preferences: Mapping[str, Any]
-    ) -> Result[None, ErrorDetail]:
-        """A later `lastMessageAt`, `turns` more in `messageCount`, `preferences` merged in; everything else stays.
-        Fails with `conflict` when the record changed or moved since it was read."""
+    ) -> Result[str, ErrorDetail]:
+        """A later `lastMessageAt`, `turns` more in `messageCount`, `preferences` merged in; everything else stays. The
+        record's sort key from now on. Fails with `conflict` when the record changed or moved since it was read."""
         ...
 
     async def soft_delete(
@@ -65,4 +65,10 @@ class SessionRepository(Protocol):
     ) -> Result[None, ErrorDetail]:
         """Hide the session, and remove further records of its id. Fails with `conflict` when the record is not there
         any more."""
+        ...
+
+    async def keep_compaction(
+        self, user_id: str, sort_key: str, checkpoint: int, attribute: Mapping[str, Any]
+    ) -> Result[bool, ErrorDetail]:
+        """Whether it was written: not on a record that is not there any more, and not over a later checkpoint."""
         ...

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from apis.shared.auth.models import User
-from apis.shared.errors import ErrorDetail, bad_request
+from apis.shared.errors import ErrorDetail, bad_request, forbidden
 from apis.shared.rbac.models import WILDCARD, UserEffectivePermissions
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Failure, Result, Success, railway
@@ -18,11 +18,12 @@ from apis.shared.wiring import once
 
 @dataclass(frozen=True, slots=True)
 class FilteredTools:
-    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server."""
+    """Ids in the order of the request, each once; `external` are the allowed ones on an external MCP server,
+    with their records."""
 
     allowed: list[str]
     denied: list[str]
-    external: frozenset[str] = frozenset()
+    external: Mapping[str, ToolRecord] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,13 @@ def not_accessible(tool_ids: Sequence[str]) -> ErrorDetail:
     return bad_request(f"No access to: {', '.join(tool_ids)}", field="body.preferences")
 
 
+def denied_tools(tool_ids: Sequence[str]) -> ErrorDetail:
+    return forbidden(f"You do not have access to these tools: {', '.join(tool_ids)}")
+
+
 class ToolAccess:
+    """Permissions or a catalogue that cannot be read are a Failure, never a shorter or a longer list."""
+
     def __init__(self, roles: AppRoleService, tools: ToolRepository, preferences: ToolPreferenceRepository) -> None:
         self._roles = roles
         self._tools = tools
@@ -88,27 +95,35 @@ class ToolAccess:
             return Failure(not_accessible(refused))
         return await self._preferences.merge(user.user_id, preferences) if preferences else Success(None)
 
+    async def allowed_ids(self, user: User) -> Result[list[str], ErrorDetail]:
+        """What a turn of this user may load, of what is stored, what the code knows and what is granted by its id."""
+        known = await self._known(user)
+        return known.map(lambda one: [tool_id for tool_id in one.ids if one.may_use(tool_id)])
+
+    async def can_access(self, user: User, tool_id: str) -> Result[bool, ErrorDetail]:
+        return (await self._known(user)).map(lambda known: known.may_use(tool_id))
+
     @railway
-    async def filter(self, user: User, requested: Sequence[str]) -> Result[FilteredTools, ErrorDetail]:
-        """A denied tool is left out, it never fails the request; permissions that cannot be read do. Nothing
-        requested, nothing looked up."""
-        if not requested:
+    async def filter(self, user: User, requested: Sequence[str] | None) -> Result[FilteredTools, ErrorDetail]:
+        """A denied tool is left out, it never fails the request; permissions that cannot be read do. None stands for
+        the tools of the code: those that are allowed. Nothing requested, nothing looked up."""
+        if requested is not None and not requested:
             return Success(FilteredTools([], []))
+        known = (await self._known(user)).unwrap()
+        if requested is None:
+            return Success(known.filtered([tool_id for tool_id in CODE_CATALOGUE if known.may_use(tool_id)]))
+        return Success(known.filtered(requested))
+
+    @railway
+    async def require(self, user: User, requested: Sequence[str]) -> Result[FilteredTools, ErrorDetail]:
+        """`filter` that fails with `forbidden`, naming the denied tools, when there are any."""
+        filtered = (await self.filter(user, requested)).unwrap()
+        return Failure(denied_tools(filtered.denied)) if filtered.denied else Success(filtered)
+
+    @railway
+    async def _known(self, user: User) -> "Result[_Known, ErrorDetail]":
         resolved, listed = await asyncio.gather(self._roles.resolve_user_permissions(user), self._tools.catalogue())
-        permissions, catalogue = resolved.unwrap(), listed.unwrap()
-        judged = {tool_id: _may_use(tool_id, permissions, catalogue) for tool_id in requested}
-        allowed = [tool_id for tool_id, is_allowed in judged.items() if is_allowed]
-        return Success(
-            FilteredTools(
-                allowed,
-                [tool_id for tool_id, is_allowed in judged.items() if not is_allowed],
-                frozenset(
-                    tool_id
-                    for tool_id in allowed
-                    if tool_id in catalogue and catalogue[tool_id].protocol == "mcp_external"
-                ),
-            )
-        )
+        return Success(_Known(resolved.unwrap(), listed.unwrap()))
 
 
 def _granted(
@@ -125,20 +140,43 @@ def _granted(
     return found
 
 
-def _may_use(tool_id: str, permissions: UserEffectivePermissions, catalogue: Catalogue) -> bool:
-    """Public, granted by id, or, with the wildcard, known at all. The code catalogue decides what is public only
-    while nothing is stored."""
-    stored = catalogue.get(tool_id)
-    if stored is not None and not stored.is_loadable:
-        return False
-    if tool_id in permissions.tools and tool_id != WILDCARD:
-        return True
-    if stored is not None and stored.is_public:
-        return True
-    if not catalogue and tool_id in CODE_CATALOGUE and CODE_CATALOGUE[tool_id].is_public:
-        return True
-    known = stored is not None or tool_id in CODE_CATALOGUE or tool_id.startswith(GATEWAY_PREFIX)
-    return WILDCARD in permissions.tools and known
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What decides for one user. The one truth about what a turn may load."""
+
+    permissions: UserEffectivePermissions
+    catalogue: Catalogue
+
+    @property
+    def ids(self) -> list[str]:
+        """Stored ones, those of the code, and what is granted by its id, each once."""
+        granted = (tool_id for tool_id in self.permissions.tools if tool_id != WILDCARD)
+        return list(dict.fromkeys((*self.catalogue, *CODE_CATALOGUE, *granted)))
+
+    def may_use(self, tool_id: str) -> bool:
+        """Public, granted by id, or, with the wildcard, known at all. The code catalogue decides what is public only
+        while nothing is stored."""
+        stored = self.catalogue.get(tool_id)
+        if stored is not None and not stored.is_loadable:
+            return False
+        if tool_id in self.permissions.tools and tool_id != WILDCARD:
+            return True
+        if stored is not None and stored.is_public:
+            return True
+        if not self.catalogue and tool_id in CODE_CATALOGUE and CODE_CATALOGUE[tool_id].is_public:
+            return True
+        known = stored is not None or tool_id in CODE_CATALOGUE or tool_id.startswith(GATEWAY_PREFIX)
+        return WILDCARD in self.permissions.tools and known
+
+    def filtered(self, requested: Sequence[str]) -> FilteredTools:
+        allowed = [tool_id for tool_id in dict.fromkeys(requested) if self.may_use(tool_id)]
+        external = {
+            tool_id: self.catalogue[tool_id]
+            for tool_id in allowed
+            if tool_id in self.catalogue and self.catalogue[tool_id].protocol == "mcp_external"
+        }
+        denied = [tool_id for tool_id in dict.fromkeys(requested) if tool_id not in allowed]
+        return FilteredTools(allowed, denied, external)
 
 
 @once

@@ -62,6 +62,11 @@ class Grants:
         self._codes[code] = replace(authorization, expires=self._clock() + CODE_SECONDS)
         return code
 
+    def revoke(self, form: Mapping[str, str]) -> Reply:
+        """Unknown tokens are revoked already (RFC 7009)."""
+        self._refresh_tokens.pop(form.get("token", ""), None)
+        return Reply(200, {})
+
     def answer(self, form: Mapping[str, str]) -> Reply:
         """What the token endpoint says to a form."""
         secret = form.get("client_secret")

@@ -42,6 +42,14 @@ def signed_in(app_url: str, code: str, state: str) -> str:
     )
 
 
+def connected(app_url: str, error: str | None) -> str:
+    """Stands in for the web client at the end of connecting an account."""
+    if error is not None:
+        return message("Not connected", f"The App API says: {error}")
+    shown = f'curl {app_url}/oauth/connections -H "Authorization: Bearer $TOKEN"'
+    return _page("Connected", f"<p>See what the App API knows of it:</p><pre>{escape(shown)}</pre>")
+
+
 def message(title: str, text: str) -> str:
     return _page(title, f"<p>{escape(text)}</p>")
 

@@ -30,6 +30,11 @@ class LocalIdentity:
     def key_set_url(self) -> str:
         return f"{self.url}/{TENANT_ID}/discovery/v2.0/keys"
 
+    @property
+    def oauth_url(self) -> str:
+        """`/authorize`, `/token` and `/revoke` are below it."""
+        return f"{self.url}/{TENANT_ID}/oauth2/v2.0"
+
     def environment(self, redirect_uri: str | None = None) -> dict[str, str]:
         """What makes a service sign its users in here. Without `redirect_uri` a sign-in ends on a page of the provider
         that shows what to do with the code."""

@@ -1,5 +1,6 @@
 """The provider as a process: `python -m devstack.identity.server PORT TENANT_ID CLIENT_ID CLIENT_SECRET APP_URL`."""
 
+import base64
 import re
 import sys
 from collections.abc import Mapping
@@ -44,9 +45,11 @@ class Provider:
             routes=[
                 Route(f"{oauth}/authorize", self.authorize, methods=["GET", "POST"]),
                 Route(f"{oauth}/token", self.token, methods=["POST"]),
+                Route(f"{oauth}/revoke", self.revoke, methods=["POST"]),
                 Route(f"{oauth}/logout", self.logout),
                 Route(f"/{tenant_id}/discovery/v2.0/keys", self.keys),
                 Route("/signed-in", self.signed_in),
+                Route("/settings/oauth/callback", self.connected),
             ]
         )
 
@@ -78,7 +81,12 @@ class Provider:
         return _redirect(redirect_uri, code=code, **back)
 
     async def token(self, request: Request) -> Response:
-        reply = self.grants.answer(await _form(request))
+        """The application proves who it is in the form, or in the header."""
+        reply = self.grants.answer({**_basic(request.headers.get("Authorization", "")), **await _form(request)})
+        return JSONResponse(reply.body, reply.status, _NEVER_KEPT)
+
+    async def revoke(self, request: Request) -> Response:
+        reply = self.grants.revoke(await _form(request))
         return JSONResponse(reply.body, reply.status, _NEVER_KEPT)
 
     async def logout(self, request: Request) -> Response:
@@ -99,6 +107,11 @@ class Provider:
         page = pages.signed_in(self.app_url, asked["code"], asked.get("state", ""))
         return HTMLResponse(page, headers=_FRAMED_BY_NOBODY)
 
+    async def connected(self, request: Request) -> Response:
+        """Where connecting an account ends that no web client has begun."""
+        page = pages.connected(self.app_url, request.query_params.get("error"))
+        return HTMLResponse(page, headers=_FRAMED_BY_NOBODY)
+
 
 def _is_code_flow(asked: Mapping[str, str]) -> bool:
     if asked.get("response_type") != "code" or asked.get("response_mode", "query") != "query":
@@ -112,6 +125,15 @@ def _is_on_this_machine(url: str) -> bool:
     return parts.map(
         lambda known: known.scheme in {"http", "https"} and known.hostname in _THIS_MACHINE and not known.fragment
     ).value_or(False)
+
+
+def _basic(authorization: str) -> dict[str, str]:
+    scheme, _, encoded = authorization.partition(" ")
+    if scheme.lower() != "basic":
+        return {}
+    decoded = attempt(lambda: base64.b64decode(encoded, validate=True).decode("latin-1"), errors=_NO_ADDRESS)
+    client_id, _, secret = decoded.value_or("").partition(":")
+    return {"client_id": client_id, "client_secret": secret}
 
 
 def _redirect(url: str, **query: str) -> Response:

@@ -5,22 +5,18 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from apis.app_api.auth.token_endpoint import DEFAULT_TOKEN_TYPE
-from apis.shared.http import Wire
+from apis.shared.http import SnakeCaseWire
 from apis.shared.http.bounds import IssuedText, ShortText
 
 
-class _SnakeCase(Wire):
-    model_config = ConfigDict(alias_generator=None)
-
-
-class LoginResponse(_SnakeCase):
+class LoginResponse(SnakeCaseWire):
     """Where to send the browser."""
 
     authorization_url: Annotated[str, Field(description="The page of the identity provider.")]
     state: Annotated[str, Field(description="Comes back with the code; good for ten minutes, and once.")]
 
 
-class TokenExchangeRequest(_SnakeCase):
+class TokenExchangeRequest(SnakeCaseWire):
     """What the browser came back with."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"code": "0.AXoA-code", "state": "bGet-state"}]})
@@ -32,7 +28,7 @@ class TokenExchangeRequest(_SnakeCase):
     ] = None
 
 
-class TokenRefreshRequest(_SnakeCase):
+class TokenRefreshRequest(SnakeCaseWire):
     """A refresh token for new tokens."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"refresh_token": "1.AXoA-refresh"}]})
@@ -40,7 +36,7 @@ class TokenRefreshRequest(_SnakeCase):
     refresh_token: Annotated[IssuedText, Field(description="From the previous answer.")]
 
 
-class _TokensResponse(_SnakeCase):
+class _TokensResponse(SnakeCaseWire):
     access_token: Annotated[str, Field(description="For the header `Authorization: Bearer`.")]
     refresh_token: Annotated[str, Field(description="For the next refresh; replaces the one before.")]
     id_token: Annotated[str | None, Field(description="Null when the identity provider gave none.")] = None
@@ -57,7 +53,7 @@ class TokenRefreshResponse(_TokensResponse):
     """The new tokens."""
 
 
-class LogoutResponse(_SnakeCase):
+class LogoutResponse(SnakeCaseWire):
     """Where to send the browser."""
 
     logout_url: Annotated[str, Field(description="The page of the identity provider that ends its session.")]

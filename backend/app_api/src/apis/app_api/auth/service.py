@@ -1,7 +1,5 @@
 """Signing in: the code flow with PKCE of OpenID Connect, as a confidential client."""
 
-import base64
-import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +7,8 @@ from typing import Self
 from urllib.parse import urlencode
 
 from apis.app_api.auth.token_endpoint import TokenEndpoint, Tokens
-from apis.shared.auth.entra import EntraTenant, provider_http
+from apis.shared.auth.entra import EntraTenant, tokens_http
+from apis.shared.auth.pkce import challenge_of
 from apis.shared.auth.state_store import OIDCStateData, StateStore, Taken, create_state_store
 from apis.shared.auth.tokens import unverified_claims
 from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, service_unavailable
@@ -91,7 +90,7 @@ class SignInService:
             "scope": self._application.scope,
             "state": state,
             "nonce": nonce,
-            "code_challenge": _challenge(verifier),
+            "code_challenge": challenge_of(verifier),
             "code_challenge_method": "S256",
             "prompt": prompt,
         }
@@ -166,16 +165,11 @@ def _is_same(claim: object, nonce: str) -> bool:
     return isinstance(claim, str) and secrets.compare_digest(claim.encode(errors="replace"), nonce.encode())
 
 
-def _challenge(verifier: str) -> str:
-    """RFC 7636, method S256."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
-
-
 @once
 def get_sign_in_service() -> Result[SignInService, ErrorDetail]:
     """Fails with `service_unavailable` when signing in is not configured."""
     return Application.of(settings(AuthSettings)).map(
         lambda application: SignInService(
-            application, create_state_store(), TokenEndpoint(application.tenant.token_url, provider_http)
+            application, create_state_store(), TokenEndpoint(application.tenant.token_url, tokens_http)
         )
     )

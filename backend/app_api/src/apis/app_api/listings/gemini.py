@@ -8,6 +8,7 @@ from agents.failures import described
 from apis.app_api.listings.models import GeminiModel
 from apis.app_api.listings.refusals import DEADLINE_SECONDS, refusal, retry_after
 from apis.shared.errors import service_unavailable, timed_out
+from apis.shared.lifecycle import at_close
 from apis.shared.result import ErrorTable
 from apis.shared.wiring import once
 
@@ -27,7 +28,7 @@ class _EndlessListing(ValueError):  # noqa: N818 - what the server does
 
 async def list_models(key: str) -> list[GeminiModel]:
     """Of all pages. The library's own iteration stumbles over an empty page, and follows one token for ever."""
-    pager = await _client(key).aio.models.list(config={"page_size": PAGE_SIZE})
+    pager = await client(key).aio.models.list(config={"page_size": PAGE_SIZE})
     models = [_listed(model) for model in pager.page if model.name]
     seen: set[str] = set()
     while token := pager.config.get("page_token"):
@@ -50,7 +51,8 @@ def _listed(model: types.Model) -> GeminiModel:
 
 
 @once
-def _client(key: str) -> genai.Client:
+def client(key: str) -> genai.Client:
     # Named, because the library would take another one, with other exceptions, where it finds it installed.
-    client = httpx.AsyncClient(timeout=DEADLINE_SECONDS)
-    return genai.Client(api_key=key, http_options=types.HttpOptions(httpx_async_client=client))
+    http = httpx.AsyncClient(timeout=DEADLINE_SECONDS)
+    at_close(http.aclose)
+    return genai.Client(api_key=key, http_options=types.HttpOptions(httpx_async_client=http))

@@ -9,6 +9,7 @@ from agents.failures import described
 from apis.app_api.listings.models import OpenAIModel
 from apis.app_api.listings.refusals import refusal, retry_after
 from apis.shared.errors import service_unavailable, timed_out
+from apis.shared.lifecycle import at_close
 from apis.shared.result import ErrorTable
 from apis.shared.settings import ModelSettings, settings
 from apis.shared.wiring import once
@@ -25,12 +26,14 @@ ERRORS = ErrorTable.of(
 
 async def list_models(key: str) -> list[OpenAIModel]:
     """Each once. The library takes what comes as it is: servers leave out what the interface promises."""
-    page: Any = await _client(key, settings(ModelSettings).openai_base_url).models.list()
+    page: Any = await client(key).models.list()
     said: list[dict[str, Any]] = [one.to_dict() for one in page.data]  # Any: whatever the server says
     listed = [OpenAIModel.model_validate(one) for one in said if one.get("id")]
     return list({model.id: model for model in sorted(listed, key=lambda model: model.order, reverse=True)}.values())
 
 
 @once
-def _client(key: str, base_url: str | None) -> openai.AsyncOpenAI:
-    return openai.AsyncOpenAI(api_key=key, base_url=base_url, max_retries=0)
+def client(key: str) -> openai.AsyncOpenAI:
+    made = openai.AsyncOpenAI(api_key=key, base_url=settings(ModelSettings).openai_base_url, max_retries=0)
+    at_close(made.close)
+    return made

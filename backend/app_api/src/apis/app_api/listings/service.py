@@ -1,7 +1,8 @@
 """What the providers of models offer: live, with the deployment's own credentials.
 
 A provider's text is never shown; those of Gemini and OpenAI, which may quote a key, are not logged either. Each
-provider is a module, which is imported on first use, in a worker thread, because that takes a second.
+provider is a module, which is imported on first use, in a worker thread, and makes its client there: that takes a
+second.
 """
 
 import asyncio
@@ -27,6 +28,7 @@ def not_configured(variable: str) -> ErrorDetail:
 
 class _ProviderModule[M](Protocol):
     ERRORS: ErrorTable
+    client: Callable[[str], object]
     list_models: Callable[[str], Awaitable[list[M]]]
 
 
@@ -54,9 +56,16 @@ async def _listed(provider: str, key: SecretStr | None, variable: str) -> Result
     """Any: each provider has models of its own."""
     if key is None:
         return Failure(not_configured(variable))
-    imported = await asyncio.to_thread(importlib.import_module, f"apis.app_api.listings.{provider}")
+    secret = key.get_secret_value()
+    module = await asyncio.to_thread(_ready, provider, secret)
+    return await attempt_async(_in_time, module, secret, errors=module.ERRORS + _COMMON)
+
+
+def _ready(provider: str, key: str) -> _ProviderModule[Any]:
+    imported = importlib.import_module(f"apis.app_api.listings.{provider}")
     module = cast("_ProviderModule[Any]", imported)  # chosen by name
-    return await attempt_async(_in_time, module, key.get_secret_value(), errors=module.ERRORS + _COMMON)
+    module.client(key)
+    return module
 
 
 async def _in_time(module: _ProviderModule[Any], key: str) -> list[Any]:

@@ -90,15 +90,17 @@ async def get_tier(tier_id: TierId) -> Result[QuotaTierResponse, ErrorDetail]:
 
 
 @admin_router.patch("/tiers/{tier_id}", summary="Change a tier", errors=(NO_TIER,))
-async def update_tier(tier_id: TierId, body: QuotaTierUpdate) -> Result[QuotaTierResponse, ErrorDetail]:
+async def update_tier(
+    admin: AdminUser, tier_id: TierId, body: QuotaTierUpdate
+) -> Result[QuotaTierResponse, ErrorDetail]:
     """Only the given members change. Other processes know of it within five minutes."""
-    return (await get_quota_administration().update_tier(tier_id, body)).map(QuotaTierResponse.of)
+    return (await get_quota_administration().update_tier(tier_id, body, admin)).map(QuotaTierResponse.of)
 
 
 @admin_router.delete("/tiers/{tier_id}", summary="Delete a tier", errors=(NO_TIER, IN_USE))
-async def delete_tier(tier_id: TierId) -> Result[None, ErrorDetail]:
+async def delete_tier(admin: AdminUser, tier_id: TierId) -> Result[None, ErrorDetail]:
     """Only one that is assigned to nobody."""
-    return await get_quota_administration().delete_tier(tier_id)
+    return await get_quota_administration().delete_tier(tier_id, admin)
 
 
 @admin_router.post("/assignments", summary="Assign a tier", status_code=201, errors=(UNKNOWN_TIER, NO_CRITERION))
@@ -115,7 +117,7 @@ async def list_assignments(
 ) -> Result[list[QuotaAssignmentResponse], ErrorDetail]:
     """In the order in which types count, the highest priority of each first."""
     listed = await get_quota_administration().list_assignments(
-        kind=assignment_type, tier_id=tier_id, enabled_only=enabled_only
+        kind=assignment_type or None, tier_id=tier_id or None, enabled_only=enabled_only
     )
     return listed.map(lambda assignments: [QuotaAssignmentResponse.of(one) for one in assignments])
 
@@ -130,16 +132,18 @@ async def get_assignment(assignment_id: AssignmentId) -> Result[QuotaAssignmentR
     "/assignments/{assignment_id}", summary="Change an assignment", errors=(NO_ASSIGNMENT, UNKNOWN_TIER)
 )
 async def update_assignment(
-    assignment_id: AssignmentId, body: QuotaAssignmentUpdate
+    admin: AdminUser, assignment_id: AssignmentId, body: QuotaAssignmentUpdate
 ) -> Result[QuotaAssignmentResponse, ErrorDetail]:
     """Only the given members change; whom it is for stays."""
-    return (await get_quota_administration().update_assignment(assignment_id, body)).map(QuotaAssignmentResponse.of)
+    return (await get_quota_administration().update_assignment(assignment_id, body, admin)).map(
+        QuotaAssignmentResponse.of
+    )
 
 
 @admin_router.delete("/assignments/{assignment_id}", summary="Delete an assignment", errors=(NO_ASSIGNMENT,))
-async def delete_assignment(assignment_id: AssignmentId) -> Result[None, ErrorDetail]:
+async def delete_assignment(admin: AdminUser, assignment_id: AssignmentId) -> Result[None, ErrorDetail]:
     """Whom it was for gets what the next rule says."""
-    return await get_quota_administration().delete_assignment(assignment_id)
+    return await get_quota_administration().delete_assignment(assignment_id, admin)
 
 
 @admin_router.post("/overrides", summary="Override a user's quota", status_code=201, errors=(NO_LIMIT, REVERSED))
@@ -166,16 +170,16 @@ async def get_override(override_id: OverrideId) -> Result[QuotaOverrideResponse,
 
 @admin_router.patch("/overrides/{override_id}", summary="Change an override", errors=(NO_OVERRIDE, REVERSED))
 async def update_override(
-    override_id: OverrideId, body: QuotaOverrideUpdate
+    admin: AdminUser, override_id: OverrideId, body: QuotaOverrideUpdate
 ) -> Result[QuotaOverrideResponse, ErrorDetail]:
     """Only the given members change."""
-    return (await get_quota_administration().update_override(override_id, body)).map(QuotaOverrideResponse.of)
+    return (await get_quota_administration().update_override(override_id, body, admin)).map(QuotaOverrideResponse.of)
 
 
 @admin_router.delete("/overrides/{override_id}", summary="Delete an override", errors=(NO_OVERRIDE,))
-async def delete_override(override_id: OverrideId) -> Result[None, ErrorDetail]:
+async def delete_override(admin: AdminUser, override_id: OverrideId) -> Result[None, ErrorDetail]:
     """The user gets what the next rule says."""
-    return await get_quota_administration().delete_override(override_id)
+    return await get_quota_administration().delete_override(override_id, admin)
 
 
 @admin_router.get("/events", summary="List events")

@@ -1,6 +1,7 @@
 """What administrators do with the rules of quota. What they change counts at once in this process."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -19,10 +20,12 @@ from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.moments import zulu_form
 from apis.shared.quota.models import AssignmentType, QuotaAssignment, QuotaOverride, QuotaTier, moment_of
 from apis.shared.quota.patterns import domain_matcher
-from apis.shared.quota.repository import QuotaRepository, get_quota_repository, tier_not_found
+from apis.shared.quota.repository import Changes, QuotaRepository, get_quota_repository, tier_not_found
 from apis.shared.quota.resolver import QuotaResolver, get_quota_resolver
 from apis.shared.result import Failure, Result, Success, collect, fold, railway, require
 from apis.shared.wiring import once
+
+logger = logging.getLogger(__name__)
 
 _KINDS: tuple[AssignmentType, ...] = get_args(AssignmentType.__value__)
 _CRITERIA: Mapping[AssignmentType, str] = {
@@ -80,22 +83,25 @@ class QuotaAdministration:
         """Fails with `bad_request` when the id is taken."""
         now = zulu_form(self._now())
         tier = QuotaTier(**body.model_dump(), created_at=now, updated_at=now, created_by=admin.user_id)
-        return self._changed_for_all(await self._rules.create_tier(tier))
+        created = self._changed_for_all(await self._rules.create_tier(tier))
+        return created.map(_audited("quota_tier_created", admin, tier_id=tier.tier_id))
 
-    async def update_tier(self, tier_id: str, body: QuotaTierUpdate) -> Result[QuotaTier, ErrorDetail]:
+    async def update_tier(self, tier_id: str, body: QuotaTierUpdate, admin: User) -> Result[QuotaTier, ErrorDetail]:
         """Fails with `not_found`."""
         changes = {**body.changes(), "updatedAt": zulu_form(self._now())}
-        return self._changed_for_all(await self._rules.update_tier(tier_id, changes))
+        updated = self._changed_for_all(await self._rules.update_tier(tier_id, changes))
+        return updated.map(_audited("quota_tier_updated", admin, tier_id=tier_id, changes=_named(changes)))
 
     @railway
-    async def delete_tier(self, tier_id: str) -> Result[None, ErrorDetail]:
+    async def delete_tier(self, tier_id: str, admin: User) -> Result[None, ErrorDetail]:
         """Fails with `not_found`, and with `bad_request` while it is assigned."""
         known, assigned = await asyncio.gather(self._rules.has_tier(tier_id), self.list_assignments(tier_id=tier_id))
         if not known.unwrap():
             return Failure(tier_not_found(tier_id))
         if count := len(assigned.unwrap()):
             return Failure(tier_in_use(tier_id, count))
-        return self._changed_for_all(await self._rules.delete_tier(tier_id))
+        deleted = self._changed_for_all(await self._rules.delete_tier(tier_id))
+        return deleted.map(_audited("quota_tier_deleted", admin, tier_id=tier_id))
 
     @railway
     async def list_assignments(
@@ -134,24 +140,29 @@ class QuotaAdministration:
         _check_criterion(assignment).unwrap()
         if existing := same.unwrap():
             return Failure(assigned_already(existing[0]))
-        return self._changed(await self._rules.create_assignment(assignment), _concerned_by(assignment))
+        created = self._changed(await self._rules.create_assignment(assignment), _concerned_by(assignment))
+        told = {"assignment_id": assignment.assignment_id, "tier_id": assignment.tier_id}
+        return created.map(_audited("quota_assignment_created", admin, **told))
 
     @railway
     async def update_assignment(
-        self, assignment_id: str, body: QuotaAssignmentUpdate
+        self, assignment_id: str, body: QuotaAssignmentUpdate, admin: User
     ) -> Result[QuotaAssignment, ErrorDetail]:
         """Type and criterion stay. Fails with `not_found`, and with `bad_request` for an unknown tier."""
         found, tier = await asyncio.gather(self._rules.get_assignment(assignment_id), self._named_tier(body.tier_id))
         assignment = found.unwrap()
         tier.unwrap()
         changes = {**body.changes(), "updatedAt": zulu_form(self._now())}
-        written = await self._rules.update_assignment(assignment, changes)
-        return self._changed(written, _concerned_by(assignment))
+        written = self._changed(await self._rules.update_assignment(assignment, changes), _concerned_by(assignment))
+        told = {"assignment_id": assignment_id, "changes": _named(changes)}
+        return written.map(_audited("quota_assignment_updated", admin, **told))
 
-    async def delete_assignment(self, assignment_id: str) -> Result[None, ErrorDetail]:
+    async def delete_assignment(self, assignment_id: str, admin: User) -> Result[None, ErrorDetail]:
         """Fails with `not_found`."""
         gone = await self._rules.delete_assignment(assignment_id)
-        return self._changed(gone, fold(gone, success=lambda owner: owner, failure=lambda _: None)).map(lambda _: None)
+        dropped = self._changed(gone, fold(gone, success=lambda owner: owner, failure=lambda _: None))
+        audited = _audited("quota_assignment_deleted", admin, assignment_id=assignment_id)
+        return dropped.map(lambda _: None).map(audited)
 
     @railway
     async def list_overrides(
@@ -181,10 +192,14 @@ class QuotaAdministration:
             created_by=admin.email,
             created_at=zulu_form(self._now()),
         )
-        return self._changed(await self._rules.create_override(override), override.user_id)
+        created = self._changed(await self._rules.create_override(override), override.user_id)
+        told = {"override_id": override.override_id, "of_user_id": override.user_id}
+        return created.map(_audited("quota_override_created", admin, **told))
 
     @railway
-    async def update_override(self, override_id: str, body: QuotaOverrideUpdate) -> Result[QuotaOverride, ErrorDetail]:
+    async def update_override(
+        self, override_id: str, body: QuotaOverrideUpdate, admin: User
+    ) -> Result[QuotaOverride, ErrorDetail]:
         """Without any change nothing is written. Fails with `not_found`, and with `validation_error` when it would
         end before it begins."""
         changes = body.changes()
@@ -194,12 +209,15 @@ class QuotaAdministration:
             known = (await self._rules.get_override(override_id)).unwrap()
             _check_order(known.valid_from, body.valid_until).unwrap()
         written = await self._rules.update_override(override_id, changes)
-        return self._changed(written, fold(written, success=lambda one: one.user_id, failure=lambda _: None))
+        dropped = self._changed(written, fold(written, success=lambda one: one.user_id, failure=lambda _: None))
+        told = {"override_id": override_id, "changes": _named(changes)}
+        return dropped.map(_audited("quota_override_updated", admin, **told))
 
-    async def delete_override(self, override_id: str) -> Result[None, ErrorDetail]:
+    async def delete_override(self, override_id: str, admin: User) -> Result[None, ErrorDetail]:
         """Fails with `not_found`."""
         gone = await self._rules.delete_override(override_id)
-        return self._changed(gone, fold(gone, success=lambda owner: owner, failure=lambda _: None)).map(lambda _: None)
+        dropped = self._changed(gone, fold(gone, success=lambda owner: owner, failure=lambda _: None))
+        return dropped.map(lambda _: None).map(_audited("quota_override_deleted", admin, override_id=override_id))
 
     async def _for_the_same(self, assignment: QuotaAssignment) -> Result[list[QuotaAssignment], ErrorDetail]:
         """Assignments of whom only one may have any."""
@@ -225,6 +243,20 @@ class QuotaAdministration:
         """`user_id` is None where the rule is not one of a single user, or where nobody knows whose it is."""
         self._resolver.invalidate_cache(user_id)
         return written
+
+
+def _audited[T](event: str, admin: User, **told: object) -> Callable[[T], T]:
+    """Notes for operators who has done it, once it is done."""
+
+    def note(done: T) -> T:
+        logger.info(event.replace("_", " "), extra={"event": event, "admin_user_id": admin.user_id, **told})
+        return done
+
+    return note
+
+
+def _named(changes: Changes) -> list[str]:
+    return sorted(changes.keys() - {"updatedAt"})
 
 
 def _concerned_by(assignment: QuotaAssignment) -> str | None:

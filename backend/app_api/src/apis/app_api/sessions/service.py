@@ -12,7 +12,7 @@ from apis.app_api.sessions.schemas import (
 )
 from apis.app_api.sessions.transcript import message_response
 from apis.shared.errors import ErrorCode, ErrorDetail
-from apis.shared.files.repository import FileRepository, get_file_repository
+from apis.shared.files.service import FileService, get_file_service
 from apis.shared.lifecycle import background
 from apis.shared.page_tokens import decode_index_token, encode_index_token
 from apis.shared.result import Result, Success, best_effort, collect, fold, railway
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 class SessionsApi:
     """What the session endpoints do for one caller at a time."""
 
-    def __init__(self, sessions: SessionService, files: FileRepository) -> None:
+    def __init__(self, sessions: SessionService, files: FileService) -> None:
         self._sessions = sessions
         self._files = files
 
@@ -125,4 +125,4 @@ def _told(error: ErrorDetail) -> str:
 
 @once
 def get_sessions_api() -> SessionsApi:
-    return SessionsApi(get_session_service(), get_file_repository())
+    return SessionsApi(get_session_service(), get_file_service())

@@ -1,8 +1,12 @@
+from agents.turn.assistants import BOUND_TO_ANOTHER, NOT_NEW
+from agents.turn.live import BUSY
+from agents.turn.service import NO_MODEL_ACCESS
 from apis.inference_api.chat.examples import STREAM
 from apis.inference_api.chat.schemas import InvocationRequest
 from apis.inference_api.chat.service import open_turn
+from apis.shared.assistants.models import NO_ACCESS
 from apis.shared.auth import TrustedUser
-from apis.shared.errors import ErrorCode, ErrorDetail, conflict, forbidden, validation_error
+from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
 from apis.shared.http import GUARDED, EventStream, ResultRouter
 from apis.shared.result import Result
 from apis.shared.sessions.repository import session_not_found
@@ -15,8 +19,11 @@ router = ResultRouter(tags=["Chat"], errors=(*GUARDED, ErrorCode.INTERNAL_ERROR)
     summary="Send a message and stream the answer",
     errors=(
         session_not_found("2f6c1c1e-5b0e-4a54-9f0a"),
-        conflict("This conversation is still answering an earlier message. Please wait until it has finished."),
-        forbidden("You do not have access to this model. Please choose another one."),
+        BUSY,
+        BOUND_TO_ANOTHER,
+        NOT_NEW,
+        NO_ACCESS,
+        NO_MODEL_ACCESS,
         validation_error("The message must not be empty.", field="body.message"),
         ErrorCode.SERVICE_UNAVAILABLE,
     ),

@@ -1,31 +1,17 @@
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, FailFast, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from apis.inference_api.chat import examples
+from apis.shared.http.attachments import Files, UploadIds
 from apis.shared.http.bounds import (
-    INLINE_FILES,
-    UPLOADED_FILES,
     Integer,
     KeyId,
     Prose,
     ShortText,
     Temperature,
     ToolIds,
-    count_at_most,
 )
-
-
-class FileContent(BaseModel):
-    """A file sent with the message."""
-
-    filename: Annotated[ShortText, Field(description="Its ending says what kind of file it is.")]
-    content_type: Annotated[ShortText, Field(description="The MIME type.")]
-    bytes: Annotated[str, Field(description="Standard base64.")]
-
-
-Files = Annotated[list[FileContent], FailFast(), count_at_most(INLINE_FILES)]
-UploadIds = Annotated[list[KeyId], FailFast(), count_at_most(UPLOADED_FILES)]
 
 
 def _with_example(schema: dict[str, Any]) -> None:

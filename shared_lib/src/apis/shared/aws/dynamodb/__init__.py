@@ -1,5 +1,6 @@
 """DynamoDB: the one gateway to it, and the language that the stores write their keys, conditions and changes in."""
 
+from apis.shared.aws.dynamodb.batches import delete_many, get_many
 from apis.shared.aws.dynamodb.client import DynamoClient, dynamodb
 from apis.shared.aws.dynamodb.expressions import (
     PK_ABSENT,
@@ -21,7 +22,15 @@ from apis.shared.aws.dynamodb.expressions import (
     assigned_once,
     increased,
 )
-from apis.shared.aws.dynamodb.table import Page, Query, Table, is_lost_condition, transact
+from apis.shared.aws.dynamodb.table import (
+    Page,
+    Query,
+    Table,
+    is_contended,
+    is_lost_condition,
+    lost_operation,
+    transact,
+)
 from apis.shared.aws.dynamodb.values import (
     PARTITION_KEY_BYTES,
     SORT_KEY_BYTES,
@@ -66,12 +75,16 @@ __all__ = [
     "assigned_once",
     "decode",
     "decode_item",
+    "delete_many",
     "dynamodb",
     "encode",
     "encode_item",
+    "get_many",
     "increased",
+    "is_contended",
     "is_key",
     "is_lost_condition",
+    "lost_operation",
     "parse_as",
     "plain",
     "transact",

@@ -16,6 +16,7 @@ from apis.shared.aws.dynamodb.expressions import (
     UpdateExpression,
 )
 from apis.shared.aws.dynamodb.values import Item, Key, Value, decode_item, encode_item
+from apis.shared.aws.vocabulary import Refusal
 from apis.shared.errors import ErrorDetail, service_unavailable
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, collect
 
@@ -62,7 +63,7 @@ class Table:
             lambda: {"TableName": self.name, "Key": encode_item(key), "ConsistentRead": consistent},
             repeatable=True,
         )
-        return answer.bind(_reading(lambda found: decode_item(found["Item"]) if "Item" in found else None))
+        return answer.bind(reading(lambda found: decode_item(found["Item"]) if "Item" in found else None))
 
     async def put(
         self, item: Mapping[str, Value], *, condition: Condition | None = None, lost: ErrorDetail | None = None
@@ -122,11 +123,11 @@ class Table:
             lambda: {**expressions.keyed(self.name, key, condition), "ReturnValues": "ALL_OLD"},
             lost=lost,
         )
-        return answer.bind(_reading(lambda gone: decode_item(gone["Attributes"]) if gone.get("Attributes") else None))
+        return answer.bind(reading(lambda gone: decode_item(gone["Attributes"]) if gone.get("Attributes") else None))
 
     async def query_page(self, query: Query, start: Key | None = None) -> Result[Page, ErrorDetail]:
         answer = await self.client.call("Query", lambda: self._query(query, start), repeatable=True)
-        return answer.bind(_reading(_page))
+        return answer.bind(reading(_page))
 
     async def query_pages(self, query: Query) -> AsyncIterator[Result[Page, ErrorDetail]]:
         """Every page, fetched as it is asked for; a Failure is the last one."""
@@ -151,7 +152,7 @@ class Table:
             if start is not None:
                 parameters["ExclusiveStartKey"] = encode_item(start)
             answer = await self.client.call("Query", lambda p=parameters: p, repeatable=True)  # type: ignore[misc]  # the default binds the loop variable
-            match answer.bind(_reading(_counted)):
+            match answer.bind(reading(_counted)):
                 case Success((counted, next_key)):
                     total += counted
                     start = next_key
@@ -173,7 +174,7 @@ class Table:
         }
         while True:
             answer = await self.client.call("Scan", lambda: parameters, repeatable=True)
-            page = answer.bind(_reading(_page))
+            page = answer.bind(reading(_page))
             yield page
             start = page.map(lambda value: value.next_key).value_or(None)
             if start is None:
@@ -199,7 +200,7 @@ class Table:
             lambda: {**expressions.update(self.name, key, change, condition), "ReturnValues": returning},
             lost=lost,
         )
-        return answer.bind(_reading(lambda changed: decode_item(changed.get("Attributes", {}))))
+        return answer.bind(reading(lambda changed: decode_item(changed.get("Attributes", {}))))
 
     def _query(self, query: Query, start: Key | None) -> Payload:
         parameters: dict[str, Any] = {
@@ -240,9 +241,26 @@ async def transact(
 
 def is_lost_condition(error: ErrorDetail) -> bool:
     """Whether the service refused because a condition of the call did not hold."""
+    refusal = _refusal(error)
+    return refusal is not None and refusal.is_lost_condition
+
+
+def lost_operation(error: ErrorDetail) -> int | None:
+    """Which operation of a transaction had a condition that did not hold: the first. None when it failed otherwise."""
+    refusal = _refusal(error)
+    return None if refusal is None else refusal.lost_operation
+
+
+def is_contended(error: ErrorDetail) -> bool:
+    """Whether a write was not done because a transaction was at the same items: sent again, it may succeed."""
+    refusal = _refusal(error)
+    return refusal is not None and refusal.is_contended
+
+
+def _refusal(error: ErrorDetail) -> Refusal | None:
     from apis.shared.aws.dynamodb.transport import Refused  # noqa: PLC0415 - lazy: aiohttp stays out of the start
 
-    return isinstance(error.cause, Refused) and error.cause.refusal.is_lost_condition
+    return error.cause.refusal if isinstance(error.cause, Refused) else None
 
 
 def _whether(outcome: Result[None, ErrorDetail]) -> Result[bool, ErrorDetail]:
@@ -260,7 +278,8 @@ _MISSHAPEN = ErrorTable.of(
 )
 
 
-def _reading[T](read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], Result[T, ErrorDetail]]:
+def reading[T](read: Callable[[Mapping[str, Any]], T]) -> Callable[[Mapping[str, Any]], Result[T, ErrorDetail]]:
+    """What `read` makes of an answer; `service_unavailable` for one that is not the operation's."""
     return lambda answer: attempt(read, answer, errors=_MISSHAPEN)
 
 

@@ -23,6 +23,7 @@ MAX_CONVERSATIONAL = 9_000
 _STATE_ACTOR = "agent_default"
 _REMEMBERED_SESSIONS = 10_000
 _CONCURRENT_DELETES = 10
+_LATEST_STATES = 5
 _NO_JSON = ErrorTable.of((ValueError, lambda _: internal_error(None, entity="Message")))
 
 
@@ -49,6 +50,20 @@ class AgentCoreMessages:
             self._remember((user_id, session_id), oldest_first[-1].timestamp)
         messages = collect(_decode(payload) for event in oldest_first for payload in event.payload).unwrap()
         return Success([message for message in messages if message is not None])
+
+    @railway
+    async def trimmed(
+        self,
+        user_id: str,  # noqa: ARG002 - states were not kept by user
+        session_id: str,
+    ) -> Result[int, ErrorDetail]:
+        if not is_session_id(session_id):
+            return Success(0)
+        page = await self._memory.list_events(actor_id=_STATE_ACTOR, session_id=session_id, limit=_LATEST_STATES)
+        # The number only grew. Where the service does not find the states, the whole conversation is shown.
+        return Success(
+            max((_trimmed(payload) for event in page.unwrap().events for payload in event.payload), default=0)
+        )
 
     @railway
     async def append(
@@ -149,6 +164,17 @@ def _document(blob: Any) -> Any:
     if not isinstance(blob, str):
         return blob
     return fold(attempt(json.loads, blob, errors=_NO_JSON), success=lambda document: document, failure=lambda _: None)
+
+
+def _trimmed(payload: Any) -> int:
+    match payload:
+        case {"blob": blob}:
+            match _document(blob):
+                case {"conversation_manager_state": {"removed_message_count": int(count)}} if not isinstance(
+                    count, bool
+                ):
+                    return max(count, 0)
+    return 0
 
 
 def _is_gone[T](result: Result[T, ErrorDetail]) -> bool:

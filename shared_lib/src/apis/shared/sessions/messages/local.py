@@ -36,6 +36,9 @@ class LocalMessages:
         messages = collect(decode_entry(document) for _, document in in_order).unwrap()
         return Success([message for message in messages if message is not None])
 
+    async def trimmed(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:  # noqa: ARG002 - nothing was
+        return Success(0)
+
     async def append(
         self,
         user_id: str,  # noqa: ARG002 - as above

@@ -13,6 +13,10 @@ class MessageRepository(Protocol):
         `internal_error`: leaving it out would shift the index of all that follow."""
         ...
 
+    async def trimmed(self, user_id: str, session_id: str) -> Result[int, ErrorDetail]:
+        """How many of the first messages an earlier version of the system no longer showed to the model."""
+        ...
+
     async def append(
         self, user_id: str, session_id: str, message: Message, *, begins: bool = False
     ) -> Result[None, ErrorDetail]:

@@ -1,0 +1,1 @@
+"""What turns an uploaded document into vectors, as the deployed ingestion does, on this machine."""
