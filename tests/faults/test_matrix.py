@@ -45,6 +45,8 @@ OTHER_CODES: dict[tuple[str, FaultKind], frozenset[str]] = {
     # A model, which is not configured by roles of ours alone.
     ("bedrock-runtime", FaultKind.ACCESS_DENIED): frozenset({"model_error"}),
     ("bedrock-runtime", FaultKind.THROTTLED): frozenset({"model_error"}),
+    # Vectors have no record of ours: this is an answer out of shape.
+    ("s3vectors", FaultKind.CORRUPT_ITEM): frozenset({"service_unavailable"}),
     # A server that an administrator has named.
     ("unsigned", FaultKind.ACCESS_DENIED): frozenset({"tool_error"}),
 }
@@ -188,6 +190,19 @@ def _outcome(
     observed: Observed,
     suppressed: Sequence[Record],
 ) -> Outcome:
+    told = _told(scenario, kind, observed)
+    if told is not None:
+        return told
+    if observed.has_failing_tool:
+        return Outcome.OF_TOOL if _numbered(platform, place) in scenario.of_tool else Outcome.UNSEEN
+    if suppressed:
+        return Outcome.SUPPRESSED
+    names = (_named(platform, place.target), _numbered(platform, place))
+    return Outcome.HARMLESS if any((name, kind) in scenario.harmless for name in names) else Outcome.UNSEEN
+
+
+def _told(scenario: Scenario, kind: FaultKind, observed: Observed) -> Outcome | None:
+    """As what the client was told of the failure."""
     if observed.status >= 400:
         return Outcome.HTTP_ERROR
     if observed.error is not None:
@@ -196,14 +211,7 @@ def _outcome(
             return Outcome.STREAM_ERROR
     if observed.redirected:
         return Outcome.REDIRECT
-    if observed.partial:
-        return Outcome.PER_ITEM
-    if observed.has_failing_tool:
-        return Outcome.OF_TOOL if _numbered(platform, place) in scenario.of_tool else Outcome.UNSEEN
-    if suppressed:
-        return Outcome.SUPPRESSED
-    names = (_named(platform, place.target), _numbered(platform, place))
-    return Outcome.HARMLESS if any((name, kind) in scenario.harmless for name in names) else Outcome.UNSEEN
+    return Outcome.PER_ITEM if observed.partial else None
 
 
 def _named(platform: Platform, target: Target) -> str:
