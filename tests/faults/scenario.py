@@ -160,10 +160,10 @@ class Scenario:
 
     When the fault is lifted the same request must succeed, if `repeats`, and `verify` is called; it is also told
     whether the client was told that the failed turn could not be stored. `own_error` is the code of a request that
-    fails without any fault. `harmless` names the faults that leave the answer right, with the rule of the contract; a
-    call may have its number there (`service.Operation table #2`), and has it in `of_tool`.
-    `calls` are the only ones that are failed, where another scenario fails the rest; without any, all are. A fault in
-    those of `of_tool` is told to the model as the tool's result, and the turn goes on.
+    fails without any fault. `harmless` names the faults that leave the answer right, with the rule of the contract.
+    `calls` are the only ones that are failed, where another scenario fails the rest; without any, all are. In both a
+    call may have its number: `service.Operation table #2`. A fault in those of `of_tool`, which have one, is told to
+    the model as the tool's result, and the turn goes on.
     """
 
     name: str

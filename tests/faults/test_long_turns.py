@@ -158,12 +158,15 @@ SCENARIOS = [
         calls=(
             f"dynamodb.Query {stored.SESSIONS}",
             f"dynamodb.UpdateItem {stored.SESSIONS}",
-            "bedrock-agentcore.ListMemoryRecords",
+            # The others are read at the same time.
+            "bedrock-agentcore.ListMemoryRecords #1",
         ),
     ),
 ]
-KINDS = {
-    "turn with a tool of the gateway": [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM],
+WITHOUT_ITEMS = [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM]
+KINDS: dict[str, list[FaultKind]] = {
+    "turn with the code interpreter": [*WITHOUT_ITEMS, FaultKind.TIMEOUT],
+    "turn with a tool of the gateway": WITHOUT_ITEMS,
     # Like that, but for what a refusal means.
     "turn with a tool on a server": [FaultKind.ACCESS_DENIED, FaultKind.RESET],
 }

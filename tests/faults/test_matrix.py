@@ -107,7 +107,7 @@ async def places_of(platform: Platform, scenario: Scenario) -> list[Place]:
 
 
 def _is_failed(platform: Platform, scenario: Scenario, place: Place) -> bool:
-    return not scenario.calls or _named(platform, place.target) in scenario.calls
+    return not scenario.calls or any(name in scenario.calls for name in _names(platform, place))
 
 
 async def _undisturbed(platform: Platform, scenario: Scenario) -> list[Place]:
@@ -197,8 +197,8 @@ def _outcome(
         return Outcome.OF_TOOL if _numbered(platform, place) in scenario.of_tool else Outcome.UNSEEN
     if suppressed:
         return Outcome.SUPPRESSED
-    names = (_named(platform, place.target), _numbered(platform, place))
-    return Outcome.HARMLESS if any((name, kind) in scenario.harmless for name in names) else Outcome.UNSEEN
+    is_harmless = any((name, kind) in scenario.harmless for name in _names(platform, place))
+    return Outcome.HARMLESS if is_harmless else Outcome.UNSEEN
 
 
 def _told(scenario: Scenario, kind: FaultKind, observed: Observed) -> Outcome | None:
@@ -218,6 +218,10 @@ def _named(platform: Platform, target: Target) -> str:
     """The target with the variable that names its table or bucket."""
     variables = {value: name for name, value in platform.variables.items()}
     return str(Target(target.service, target.operation, variables.get(str(target.table))))
+
+
+def _names(platform: Platform, place: Place) -> tuple[str, str]:
+    return _named(platform, place.target), _numbered(platform, place)
 
 
 def _numbered(platform: Platform, place: Place) -> str:

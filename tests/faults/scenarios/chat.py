@@ -72,28 +72,28 @@ def turn(name: str, text: str, **options: Any) -> Scenario:
     return Scenario(name, Message(text, **message), verify=goes_on, repeats=False, **options)
 
 
-def turn_with_an_assistant(name: str, **options: Any) -> Scenario:
+def turn_with_an_assistant(name: str, *more: str, **options: Any) -> Scenario:
     return turn(
         name,
         f"{MESSAGE} {{marker}}",
         arrange=a_searchable_assistant,
         members=lambda case: {"assistant_id": assistant_id(case)},
         email=email,
-        calls=(*SEARCH, f"dynamodb.UpdateItem {stored.ASSISTANTS}", f"dynamodb.TransactWriteItems {stored.SESSIONS}"),
+        calls=(*SEARCH, f"dynamodb.TransactWriteItems {stored.SESSIONS}", *more),
         **options,
     )
 
 
 OLD_CLIENTS = "POST /chat/stream"
 OF_THE_CONVERSATION = (
-    *(f"dynamodb.{name} {stored.SESSIONS}" for name in ("Query", "PutItem", "UpdateItem", "TransactWriteItems")),
-    "bedrock-agentcore.ListEvents",
+    *(f"dynamodb.{name} {stored.SESSIONS}" for name in ("Query", "TransactWriteItems")),
     "bedrock-agentcore.CreateEvent",
 )
+"""One call of each kind: its turns are those of the other operation, in another process."""
 
 SCENARIOS = [
     turn("turn of an old client", MESSAGE, operation=OLD_CLIENTS, calls=OF_THE_CONVERSATION),
-    turn_with_an_assistant("turn with an assistant"),
+    turn_with_an_assistant("turn with an assistant", f"dynamodb.UpdateItem {stored.ASSISTANTS}"),
     turn_with_an_assistant("turn of an old client with an assistant", operation=OLD_CLIENTS),
     turn("first turn", MESSAGE, arrange=a_priced_model_and_a_file, members=lambda _: {"file_upload_ids": [UPLOAD]}),
     turn("second turn", MESSAGE, arrange=a_conversation_of_a_known_user, harmless=READ_AGAIN),
