@@ -5,7 +5,6 @@ A failing tool never fails a turn, once the turn has it; a store that fails alwa
 """
 
 import asyncio
-import json
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from tests.faults.scenario import MESSAGE, Case, Scenario
 from tests.faults.scenarios.chat import a_priced_model, turn
-from tests.faults.scenarios.oauth import encrypted
+from tests.faults.scenarios.oauth import EVERYBODYS, encrypted, keep_a_secret
 from tests.faults.scenarios.sessions import a_session
 from tests.faults.test_matrix import AT_ONCE, QUICK, Place, places_of, problems_of
 from tests.support import stored
@@ -26,7 +25,6 @@ from tests.support.stored import Thing
 from tests.support.tool_server import behind_the_proxy
 
 GATEWAY_PARAMETER = "/strands-agent-chatbot/dev/mcp/gateway-url"
-PROVIDER = "renewing"
 ECHO = f"[echo {{marker}}] {MESSAGE}"
 SWITCHED = {
     "COMPACTION_ENABLED": "true",
@@ -44,8 +42,9 @@ async def platform(tables: Platform) -> AsyncIterator[Platform]:
     memory.strategies = ALL_STRATEGIES
     with tables.proxy.answering(behind_the_proxy), tables.proxy.answering(PlayedInterpreter()):
         async with tables.fresh(**SWITCHED) as running:
-            running.store(*external_tools(running))
-            yield running
+            with running.leaving_as_found(stored.TOOLS, stored.OAUTH_PROVIDERS):
+                running.store(*external_tools(running))
+                yield running
     memory.reset()
     del parameters[GATEWAY_PARAMETER]
 
@@ -58,18 +57,17 @@ def all_tools(platform: Platform, case: Case) -> Iterator[Thing]:
 def external_tools(platform: Platform) -> Iterator[Thing]:
     """Not one for each case: a process keeps the catalogue for a while."""
     config = {"serverUrl": f"{platform.proxy.url}/mcp", "authType": "none"}
-    yield stored.tool("outside", protocol="mcp_external", mcpConfig=config)
-    yield stored.tool("outside_oauth", protocol="mcp_external", mcpConfig=config, requiresOauthProvider=PROVIDER)
-    yield stored.oauth_provider(PROVIDER, f"{platform.oauth.url}/{PROVIDER}")
-    secrets = platform.variables["OAUTH_CLIENT_SECRETS_ARN"]
-    platform.boto("secretsmanager").put_secret_value(SecretId=secrets, SecretString=json.dumps({PROVIDER: "S"}))
+    yield stored.tool("served", protocol="mcp_external", mcpConfig=config)
+    yield stored.tool("connected", protocol="mcp_external", mcpConfig=config, requiresOauthProvider=EVERYBODYS)
+    yield stored.oauth_provider(EVERYBODYS, f"{platform.oauth.url}/{EVERYBODYS}")
 
 
 def an_expired_token(platform: Platform, case: Case) -> Iterator[Thing]:
     yield from all_tools(platform, case)
+    keep_a_secret(platform, case)
     token = encrypted(platform)
     yield stored.oauth_connection(
-        case.user_id, PROVIDER, accessTokenEncrypted=token, refreshTokenEncrypted=token, expiresAt=1
+        case.user_id, EVERYBODYS, accessTokenEncrypted=token, refreshTokenEncrypted=token, expiresAt=1
     )
 
 
@@ -115,14 +113,14 @@ SCENARIOS = [
         "turn with a tool on a server",
         ECHO,
         arrange=all_tools,
-        members=lambda _: {"enabled_tools": ["outside"]},
+        members=lambda _: {"enabled_tools": ["served"]},
         **on_server("unsigned"),
     ),
     turn(
         "turn with a tool that renews its token",
         ECHO,
         arrange=an_expired_token,
-        members=lambda _: {"enabled_tools": ["outside_oauth"]},
+        members=lambda _: {"enabled_tools": ["connected"]},
         calls=(
             *(f"dynamodb.GetItem {table}" for table in (stored.OAUTH_TOKENS, stored.OAUTH_PROVIDERS)),
             f"dynamodb.UpdateItem {stored.OAUTH_TOKENS}",
@@ -163,7 +161,7 @@ SCENARIOS = [
         ),
     ),
 ]
-WITHOUT_ITEMS = [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM]
+WITHOUT_ITEMS: list[FaultKind] = [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM]
 KINDS: dict[str, list[FaultKind]] = {
     "turn with the code interpreter": [*WITHOUT_ITEMS, FaultKind.TIMEOUT],
     "turn with a tool of the gateway": WITHOUT_ITEMS,

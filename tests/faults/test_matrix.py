@@ -99,10 +99,12 @@ async def places_of(platform: Platform, scenario: Scenario) -> list[Place]:
         cold = await _undisturbed(platform, scenario)
         warm = await _undisturbed(platform, scenario)
         again = {place.target for place in warm}
-        once = [place for place in cold if place.target not in again]
+        once = [place for place in cold if place.target not in again and _is_failed(platform, scenario, place)]
         mine = [place for place in once if _cold_targets.setdefault(place.target, scenario.name) == scenario.name]
-        every = [*warm, *(Place(place.target, place.nth, place.is_own, is_cold=True) for place in mine)]
-        _known_places[scenario.name] = [place for place in every if _is_failed(platform, scenario, place)]
+        _known_places[scenario.name] = [
+            *(place for place in warm if _is_failed(platform, scenario, place)),
+            *(Place(place.target, place.nth, place.is_own, is_cold=True) for place in mine),
+        ]
     return _known_places[scenario.name]
 
 
