@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from devstack.embeddings import by_words
+from tests.e2e.test_bedrock import HELLO
 from tests.support import stored
 from tests.support.aws_wire import Answer, Target
 from tests.support.fault_proxy import Fault, FaultKind
@@ -145,7 +146,10 @@ async def test_what_cannot_be_read_or_noted_stops_the_turn(
     assert record["code"] == "service_unavailable"
 
 
-async def test_f_chat_13_a_mark_that_fails_takes_nothing_from_the_turn(tables: Platform, session_id: str) -> None:
+async def test_f_chat_13_a_mark_that_fails_takes_nothing_from_the_turn(
+    tables: Platform, model: ModelServer, session_id: str
+) -> None:
+    model.script(HELLO, HELLO)
     pat = tables.sign_in(str(uuid4().int)[:9], "Staff", email="pat@example.edu")
     made = owned_by_ada(tables, visibility="SHARED")
     tables.store(share(made, "pat@example.edu"))
