@@ -2,6 +2,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
+import hypothesis
 import pytest
 from xdist.remote import Producer
 
@@ -11,6 +12,12 @@ from devstack.aws import create_buckets
 from devstack.objects import ObjectStore
 from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
+
+# How long an example takes is a matter of the machine, and of what else it does.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -104,7 +104,7 @@ async def _undisturbed(platform: Platform, scenario: Scenario) -> list[Place]:
         observed = await scenario.act(platform, case)
         await platform.settled(observed.request_id)
     _assert_undisturbed(scenario, observed)
-    assert platform.records(observed.request_id, SUPPRESSED) == []
+    assert platform.written(observed.request_id, SUPPRESSED) == []
     await scenario.afterwards(platform, case, False)
     return _places(recording.calls, case)
 
@@ -156,7 +156,7 @@ async def _failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, pl
         await scenario.afterwards(platform, case, False)
         return None
     _assert_clean(platform, observed)
-    suppressed = platform.records(observed.request_id, SUPPRESSED)
+    suppressed = platform.written(observed.request_id, SUPPRESSED)
     outcome = _outcome(platform, scenario, kind, place, observed, suppressed)
     assert outcome is not Outcome.UNSEEN, f"the client was told nothing: {observed.visible[-300:]}"
     _assert_logged(platform, observed, suppressed, kind)
@@ -210,7 +210,7 @@ def _assert_clean(platform: Platform, observed: Observed) -> None:
 
 def _assert_logged(platform: Platform, observed: Observed, suppressed: Sequence[Record], kind: FaultKind) -> None:
     """One record when the request failed, every suppressed failure at a known place, and nothing of the user."""
-    failed = [record["code"] for record in platform.records(observed.request_id, FAILED)]
+    failed = [record["code"] for record in platform.written(observed.request_id, FAILED)]
     if observed.redirected:
         # The browser is told a name of the flow, and no code.
         assert len(failed) == 1, f"log of the request: {failed}"

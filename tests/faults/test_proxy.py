@@ -187,7 +187,7 @@ def test_latency_is_added(proxy: FaultProxy, client: Client, environment: Mappin
     begun = time.perf_counter()
     get_item(client, environment)
     proxy.delay_seconds = 0
-    assert 0.05 <= time.perf_counter() - begun < 0.25
+    assert 0.05 <= time.perf_counter() - begun < 2
 
 
 def test_a_dead_endpoint_is_a_broken_connection(client: Client, environment: Mapping[str, str]) -> None:

@@ -242,9 +242,15 @@ def test_the_printed_commands_sign_in(tmp_path: Path) -> None:
         with httpx.Client(trust_env=False, follow_redirects=True) as browser:
             assert "Stella Staff" in browser.get(page).text
             signed_in = browser.post(page, data={"person": "100000002"}).text
-        (commands,) = re.findall(r"<pre>(.*)</pre>", signed_in, re.DOTALL)
+        (commands,) = map(html.unescape, re.findall(r"<pre>(.*)</pre>", signed_in, re.DOTALL))
         (use_it,) = re.findall(r"^  (curl -N .+)$", run.text(), re.MULTILINE)
-        assert shell(html.unescape(commands)) == '{"sessions":[],"nextToken":null}'
+        get_token, _, use_token = commands.partition("\n\n")
+        (connect,) = re.findall(r"^  (curl \S+/oauth/connect/local .+)$", run.text(), re.MULTILINE)
+        sessions, begun = shell(f"{get_token}\n{use_token}; echo; {connect}").splitlines()
+        assert sessions == '{"sessions":[],"nextToken":null}'
+        with httpx.Client(trust_env=False, follow_redirects=True) as browser:
+            connected = browser.post(json.loads(begun)["authorization_url"], data={"person": "100000002"}).text
+        assert "Connected" in connected
         assert use_it.endswith('-H "Authorization: Bearer $TOKEN"')
         run.process.terminate()
         assert run.ended()[0] == 0
