@@ -3,6 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from apis.shared.wiring import forget_all
@@ -11,6 +12,10 @@ from devstack.aws import create_buckets
 from devstack.objects import ObjectStore
 from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
+
+# How long an example takes is a matter of the machine, and of what else it does.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

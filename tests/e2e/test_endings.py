@@ -129,7 +129,7 @@ async def test_a_service_that_is_stopped_while_aws_hangs_ends_its_streams(
             started = time.monotonic()
             platform.inference_api.process.terminate()
             turn = await running
-            assert time.monotonic() - started < 4
+            assert time.monotonic() - started < 6
             assert turn.names[-2:] == ["stream_error", "done"]
             assert turn.error["code"] == "service_unavailable"
         assert await asyncio.to_thread(platform.inference_api.process.wait) in {0, -signal.SIGTERM}
@@ -147,6 +147,6 @@ async def test_a_service_that_is_stopped_while_a_tool_runs_ends_its_streams(
         started = time.monotonic()
         platform.inference_api.process.terminate()
         turn = await running
-        assert time.monotonic() - started < 4
+        assert time.monotonic() - started < 6
         assert turn.names[-2:] == ["stream_error", "done"]
         assert await asyncio.to_thread(platform.inference_api.process.wait) in {0, -signal.SIGTERM}

@@ -26,7 +26,7 @@ async def test_a_stopped_service_ends_its_streams_first() -> None:
         assert turn.failure is not None
         assert turn.error["code"] == "service_unavailable"
         await asyncio.to_thread(platform.inference_api.process.wait)
-        assert time.monotonic() - begun < 4.5
+        assert time.monotonic() - begun < 6
 
 
 async def test_an_outage_in_the_middle_of_a_turn() -> None:

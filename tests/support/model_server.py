@@ -29,7 +29,6 @@ written one after the other:
 import argparse
 import asyncio
 import base64
-import binascii
 import json
 import re
 import socket
@@ -42,6 +41,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from devstack import event_stream
 from tests.support.model_rules import illegality, refused
 
 type Reply = dict[str, Any]
@@ -382,12 +382,29 @@ def gemini_text(text: str, finish: str | None = None, **members: Any) -> dict[st
 
 
 class _Bedrock(_Stream):
-    """`application/vnd.amazon.eventstream`: length, header length, CRC, headers, payload, CRC."""
+    content_type = event_stream.CONTENT_TYPE
 
-    content_type = "application/vnd.amazon.eventstream"
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        super().__init__(writer)
+        self._has_begun = False
 
     def encode(self, step: Step) -> Iterable[bytes]:
+        """An answer of plain steps is one block of text."""
         match step:
+            case {"text": text}:
+                if not self._has_begun:
+                    self._has_begun = True
+                    yield from self.encode({"event": {"messageStart": {"role": "assistant"}}})
+                yield from self.encode(
+                    {"event": {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": text}}}}
+                )
+            case {"finish": "stop"}:
+                yield from self.encode({"event": {"contentBlockStop": {"contentBlockIndex": 0}}})
+                yield from self.encode({"event": {"messageStop": {"stopReason": "end_turn"}}})
+            case {"usage": counted}:
+                used, made = counted["prompt_tokens"], counted["completion_tokens"]
+                counters = {"inputTokens": used, "outputTokens": made, "totalTokens": used + made}
+                yield from self.encode({"event": {"metadata": {"usage": counters, "metrics": {"latencyMs": 100}}}})
             case {"event": event}:
                 for kind, payload in event.items():
                     yield frame({":message-type": "event", ":event-type": kind}, payload)
@@ -396,15 +413,7 @@ class _Bedrock(_Stream):
 
 
 def frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
-    body = json.dumps(payload, default=_base64).encode()
-    head = b"".join(_header(name, text) for name, text in {**headers, ":content-type": "application/json"}.items())
-    prelude = struct.pack("!II", 12 + len(head) + len(body) + 4, len(head))
-    message = prelude + struct.pack("!I", binascii.crc32(prelude)) + head + body
-    return message + struct.pack("!I", binascii.crc32(message))
-
-
-def _header(name: str, text: str) -> bytes:
-    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(text)) + text.encode()
+    return event_stream.frame(headers, json.dumps(payload, default=_base64).encode())
 
 
 def _base64(value: object) -> str:

@@ -10,7 +10,7 @@ import base64
 import json
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -183,6 +183,9 @@ class RunningService:
         self._steering = httpx.AsyncClient(
             base_url=service.base_url, trust_env=False, timeout=_TIMEOUT, limits=_SHORT_LIVED
         )
+        self._waiting = httpx.Client(
+            base_url=service.base_url, trust_env=False, verify=False, timeout=_TIMEOUT, limits=_SHORT_LIVED
+        )
         self.log = ServiceLog(service.process.log)
 
     def client(self, headers: Mapping[str, str] | None = None) -> httpx.AsyncClient:
@@ -201,9 +204,15 @@ class RunningService:
         answer = await self._steering.post(f"/steer/{order}?{detail}")
         assert answer.status_code == 204, f"{order}: {answer.text}"
 
+    def settle(self, request_id: str) -> None:
+        """Wait as `steer("settle")` does, in a test that is not asynchronous; a process that is gone has settled."""
+        with suppress(httpx.TransportError):
+            self._waiting.post(f"/steer/settle?{request_id}")
+
     async def aclose(self) -> None:
         await self.http.aclose()
         await self._steering.aclose()
+        self._waiting.close()
         self.log.close()
 
     async def suppressed_failures(self, path: str) -> int:
@@ -302,6 +311,15 @@ class Platform(AwsAccess):
             assert shown(events), "nothing to show"
             return Answer(200, response.headers, {}, events)
 
+    async def streamed(self, path: str, *, user: User | None = None, **body: Any) -> Answer:
+        """What the App API streams."""
+        headers = (user or self.user).headers
+        async with self.app_api.http.stream("POST", path, json=body, headers=headers) as response:
+            if response.status_code != 200:
+                return Answer(response.status_code, response.headers, json.loads(await response.aread()), [])
+            events = [(e.event, json.loads(e.data)) async for e in httpx_sse.EventSource(response).aiter_sse()]
+            return Answer(200, response.headers, {}, events)
+
     @asynccontextmanager
     async def chatting(
         self, session_id: str, message: str = "hi", *, user: User | None = None, **members: Any
@@ -366,7 +384,14 @@ class Platform(AwsAccess):
         await asyncio.gather(self.app_api.steer("settle", request_id), self.inference_api.steer("settle", request_id))
 
     def records(self, request_id: str, message: str | None = None) -> list[Record]:
-        """What either service wrote for a request."""
+        """What either service wrote for a request, all that it has started included: a failed request is recorded
+        after its answer."""
+        for one in (self.app_api, self.inference_api):
+            one.settle(request_id)
+        return self.written(request_id, message)
+
+    def written(self, request_id: str, message: str | None = None) -> list[Record]:
+        """What either service has written so far for a request."""
         return [record for one in (self.app_api, self.inference_api) for record in one.log.of(request_id, message)]
 
     @property

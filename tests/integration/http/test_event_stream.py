@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from apis.shared.errors import ErrorCode, ErrorDetail, internal_error
 from apis.shared.http import EventStream, ResultRouter, create_service, sse
 from apis.shared.result import Failure, Result, Success
 from tests.support.chat_client import ERROR_SEQUENCE
+from tests.support.platform import until
 from tests.support.serving import serving
 
 
@@ -139,8 +141,12 @@ async def test_a_failure_in_mid_stream(client: httpx.AsyncClient, caplog: pytest
     response, events = await read(client, "late")
     assert "x-error-code" not in response.headers
     assert names(events) == ["content_block_delta", *ERROR_SEQUENCE]
-    await asyncio.sleep(0.05)  # the record is written after the last byte
-    (record,) = [record for record in caplog.records if record.name == "apis.requests"]
+
+    async def written() -> list[logging.LogRecord]:
+        return [record for record in caplog.records if record.name == "apis.requests"]
+
+    # It is written after the last byte.
+    (record,) = await until(written)
     assert (record.__dict__["code"], record.__dict__["status"]) == ("model_error", 200)
 
 

@@ -181,7 +181,7 @@ async def test_f_rbac_02_neither_start_nor_health_nor_stop_wait_for_the_table(em
             begun = time.monotonic()
             answer = await client.get("/health")
             assert answer.status_code == 200
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - begun < 3
 
 
 async def test_f_rbac_19_the_operations_without_a_table(aws: Aws) -> None:

@@ -74,10 +74,10 @@ async def test_who_waits_too_long_is_told_and_nothing_else_waits(
         asked = time.monotonic()
         assert (await service.get_session(ADA, "s1")).unwrap().title == "x", "reading takes no lock"
         assert (await asyncio.to_thread(str)) == "", "nor is a thread kept"
-        assert time.monotonic() - asked < 0.3
+        assert time.monotonic() - asked < 1.5
         outcomes = await waiting
     assert {outcome.failure().code for outcome in outcomes} == {"service_unavailable"}
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 3, "side by side: in the threads of the loop they would take longer"
     assert (await service.get_session(ADA, "s1")).unwrap().title == "x"
     assert await messages.read(ADA, "s1") == Success([])
 

@@ -96,9 +96,8 @@ async def test_more_than_fits_is_refused_at_once(pool: Pool) -> None:
     tools = pool(workers=1, waiting=2)
     work = [asyncio.create_task(ask(tools, sleep=0.5)) for _ in range(3)]
     await asyncio.sleep(0.1)
-    begun = time.monotonic()
     assert await ask(tools) == Failure(processes.BUSY)
-    assert time.monotonic() - begun < 0.3
+    assert not any(task.done() for task in work[1:]), "it did not wait for a place"
     assert await asyncio.gather(*work) == [Success("x\n")] * 3
     assert await ask(tools) == Success("x\n"), "there is room again"
 
@@ -122,7 +121,7 @@ async def test_who_waits_too_long_for_a_place_is_told(pool: Pool) -> None:
     await asyncio.sleep(0.1)
     begun = time.monotonic()
     assert await ask(tools) == Failure(processes.BUSY)
-    assert 0.2 < time.monotonic() - begun < 1.2
+    assert time.monotonic() - begun > 0.2
     assert await first == Success("x\n"), "what has begun is not cut off by the wait for a place"
 
 

@@ -17,6 +17,7 @@ BOUNDED_ELSEWHERE = {
     "InvocationRequest.session_id",
     "ChatRequest.session_id",
     "GenerateTitleRequest.session_id",
+    "AssistantTestChatRequest.session_id",
 }
 HUGE: Mapping[Any, Sequence[Any]] = {
     str: ["x" * 1_000_001],
