@@ -246,7 +246,7 @@ async def test_memory_that_cannot_be_searched_is_done_without(
     fault = Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="RetrieveMemoryRecords")
     with tables.proxy.injecting(fault) as injection:
         turn = await tables.chat(session_id, REMEMBERED)
-    assert injection.hits == 2, "with and without a slash at the end"
+    assert injection.hits == 2, "the namespace, and what is below it"
     assert turn.names[-1] == "done"
     assert "stream_error" not in turn.names
     assert said(model) == [("user", REMEMBERED)]

@@ -442,7 +442,7 @@ async def test_strategies_are_asked_for_once(tables: Platform, memory: LongTermM
 async def test_f_chat_52_and_54_a_search_that_fails(tables: Platform, memory: LongTermMemory, user: User) -> None:
     """Also of one of the two lists: never a part."""
     memory.remember(PREFERENCES, "x")
-    for nth in (1, 4):
+    for nth in (1, 3):
         with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="RetrieveMemoryRecords", nth=nth)):
             answer = await tables.ask(user, "GET", "/memory")
         assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
