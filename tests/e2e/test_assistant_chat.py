@@ -1,5 +1,6 @@
 """Chatting with an assistant: its instructions, what its documents say, and who may."""
 
+import json
 from typing import Any
 from uuid import uuid4
 
@@ -67,6 +68,18 @@ async def test_a_turn_with_an_assistant(
     again = await tables.chat(session_id, "Thanks", assistant_id=assistant_id)
     assert again.names.count("citation") == 2
     assert (await tables.session(session_id))["preferences"]["assistantId"] == assistant_id
+
+
+async def test_l9_the_memory_is_searched_for_what_was_typed(
+    tables: Platform, session_id: str, assistant_id: str
+) -> None:
+    """Not for what the assistant's documents put in front of it."""
+    with tables.proxy.recording() as recording:
+        await tables.chat(session_id, QUESTION, assistant_id=assistant_id)
+    searches = [call.text for call in recording.calls if call.target.operation == "RetrieveMemoryRecords"]
+    assert searches
+    for asked in searches:
+        assert json.loads(asked.partition(" ")[2])["searchCriteria"]["searchQuery"] == QUESTION
 
 
 async def test_without_documents_the_instructions_answer(tables: Platform, model: ModelServer, session_id: str) -> None:

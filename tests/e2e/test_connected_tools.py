@@ -1,6 +1,7 @@
 """Turns with a tool that acts in the user's name: with the real token service, at a provider on loopback."""
 
 import asyncio
+import base64
 import itertools
 from dataclasses import dataclass
 from typing import Any
@@ -31,10 +32,19 @@ class World:
 
     def connect(self, user: User, token: str = "AT1", refresh_token: str = "RT1", **attributes: Any) -> None:
         tokens = {
-            "accessTokenEncrypted": stored.unencrypted(token),
-            "refreshTokenEncrypted": stored.unencrypted(refresh_token),
+            "accessTokenEncrypted": self._encrypted(token),
+            "refreshTokenEncrypted": self._encrypted(refresh_token),
         }
         self.platform.store(stored.oauth_connection(user.user_id, self.provider_id, **tokens, **attributes))
+
+    def _encrypted(self, token: str) -> str:
+        key = self.platform.variables["OAUTH_TOKEN_ENCRYPTION_KEY_ARN"]
+        blob = self.platform.boto("kms").encrypt(KeyId=key, Plaintext=token.encode())["CiphertextBlob"]
+        return base64.b64encode(blob).decode()
+
+    def decrypted(self, stored_token: str) -> str:
+        blob = base64.b64decode(stored_token)
+        return str(self.platform.boto("kms").decrypt(CiphertextBlob=blob)["Plaintext"].decode())
 
     def grants(self, told: Told) -> None:
         self.platform.oauth.answers[f"/{self.provider_id}/token"] = told
@@ -111,7 +121,7 @@ async def test_an_expired_token_is_renewed_within_the_turn(
     assert world.refreshes == [{"grant_type": "refresh_token", "refresh_token": "RT1"}]
     assert authorizations(server) == {"Bearer AT2"}
     row = world.row(user)
-    assert (row["accessTokenEncrypted"], row["status"]) == (stored.unencrypted("AT2"), "connected")
+    assert (world.decrypted(row["accessTokenEncrypted"]), row["status"]) == ("AT2", "connected")
     assert "AT2" not in turn.visible
     records = world.platform.records(turn.request_id)
     assert not [record for record in records if "AT2" in str(record) or "RT" in str(record)]
@@ -131,7 +141,10 @@ async def test_a_token_that_the_server_does_not_take_is_renewed_once(
     assert len(world.refreshes) == 1
     assert told["status"] == "error"
     assert "The connection to My Drive has expired" in told["content"][0]["text"]
-    assert (told["content"][1]["json"]["provider_name"], told["content"][1]["json"]["needs_reauth"]) == ("My Drive", True)
+    assert (told["content"][1]["json"]["provider_name"], told["content"][1]["json"]["needs_reauth"]) == (
+        "My Drive",
+        True,
+    )
 
 
 @pytest.mark.parametrize(

@@ -459,9 +459,12 @@ async def test_a_record_without_content_fails_the_list(tables: Platform, memory:
     "variables", [{"AGENTCORE_MEMORY_TYPE": "bogus"}, {"AGENTCORE_MEMORY_ID": ""}], ids=["type", "no id"]
 )
 async def test_f_chat_50_and_56_variables_that_contradict_each_other(
-    configured: Callable[..., Any], variables: dict[str, str]
+    configured: Callable[..., Any], variables: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     found, failure = await configured(**variables)
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.getMessage() == "the variables of the memory contradict each other"
+    assert "AGENTCORE_MEMORY_ID" in str(getattr(record, "variables", ""))
     assert (found.status, found.available, found.mode, found.memory_id) == ("unavailable", False, "unknown", None)
     assert "bogus" not in str(found.error)
     assert found.error

@@ -111,9 +111,7 @@ class MemoryRecords:
         codes = ", ".join(str(one.get("errorCode", "")) for one in failed)
         return Failure(service_unavailable(None, reason="the record was not deleted", error_codes=codes))
 
-    async def _asked(
-        self, ask: _Ask, namespace: str, *, enough: int | None
-    ) -> Result[list[MemoryRecord], ErrorDetail]:
+    async def _asked(self, ask: _Ask, namespace: str, *, enough: int | None) -> Result[list[MemoryRecord], ErrorDetail]:
         exact, below = await asyncio.gather(
             self._all_pages(ask, {"namespace": namespace}, namespace, enough),
             self._all_pages(ask, {"namespacePath": f"{namespace}/"}, namespace, enough),
