@@ -2,8 +2,8 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 
-import hypothesis
 import pytest
+from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 
 from apis.shared.wiring import forget_all
@@ -14,10 +14,8 @@ from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
 
 # How long an example takes is a matter of the machine, and of what else it does.
-hypothesis.settings.register_profile(
-    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("any machine")
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

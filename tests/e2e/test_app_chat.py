@@ -1,12 +1,8 @@
 """What the App API streams: the turns of old clients, and the test chat of assistants."""
 
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 from uuid import uuid4
 
-import httpx_sse
 import pytest
 
 from devstack.embeddings import by_words
@@ -14,7 +10,7 @@ from tests.e2e.test_bedrock import DEFAULT_MODEL, delta, message, refused, stop
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
-from tests.support.platform import USER_ID, Answer, Platform, User
+from tests.support.platform import USER_ID, Platform
 from tests.support.service_log import FAILED
 from tests.support.stored.assistants import assistant, document, ghost
 from tests.support.stored.knowledge import vector
@@ -22,23 +18,6 @@ from tests.support.stored.knowledge import vector
 QUESTION = "Until when can I enrol?"
 NEAR = by_words(QUESTION)
 HELLO = message(delta(0, text="Hel"), delta(0, text="lo"), stop(0))
-
-
-@asynccontextmanager
-async def streaming(
-    platform: Platform, path: str, body: dict[str, Any], user: User | None = None
-) -> AsyncIterator[Any]:
-    headers = (user or platform.user).headers
-    async with platform.app_api.http.stream("POST", path, json=body, headers=headers) as response:
-        yield response
-
-
-async def streamed(platform: Platform, path: str, user: User | None = None, **body: Any) -> Answer:
-    async with streaming(platform, path, body, user) as response:
-        if response.status_code != 200:
-            return Answer(response.status_code, response.headers, json.loads(await response.aread()), [])
-        events = [(e.event, json.loads(e.data)) async for e in httpx_sse.EventSource(response).aiter_sse()]
-        return Answer(200, response.headers, {}, events)
 
 
 @pytest.fixture
@@ -56,7 +35,7 @@ def assistant_id(tables: Platform) -> str:
 async def test_a_turn_of_an_old_client(tables: Platform, model: ModelServer, session_id: str) -> None:
     model.script(HELLO)
 
-    turn = await streamed(tables, "/chat/stream", session_id=session_id, message="hi")
+    turn = await tables.streamed("/chat/stream", session_id=session_id, message="hi")
 
     assert turn.headers["X-Session-ID"] == session_id
     assert turn.names == [
@@ -84,7 +63,7 @@ async def test_the_tools_of_an_old_client(
     tables: Platform, model: ModelServer, session_id: str, requested: list[str], offered: set[str] | None
 ) -> None:
     model.script(HELLO)
-    await streamed(tables, "/chat/stream", session_id=session_id, message="hi", enabled_tools=requested)
+    await tables.streamed("/chat/stream", session_id=session_id, message="hi", enabled_tools=requested)
     configured = model.calls[0].get("toolConfig")
     assert (configured and {tool["toolSpec"]["name"] for tool in configured["tools"]}) == offered
 
@@ -93,12 +72,12 @@ async def test_it_goes_on_with_the_assistant_of_the_session(
     tables: Platform, model: ModelServer, session_id: str, assistant_id: str
 ) -> None:
     model.script(HELLO, HELLO)
-    first = await streamed(
-        tables, "/chat/stream", session_id=session_id, message=QUESTION, assistant_id=assistant_id, enabled_tools=[]
+    first = await tables.streamed(
+        "/chat/stream", session_id=session_id, message=QUESTION, assistant_id=assistant_id, enabled_tools=[]
     )
     assert first.of("citation")[0]["type"] == "citation"
     assert (await tables.session(session_id))["title"] == "New Conversation"
-    second = await streamed(tables, "/chat/stream", session_id=session_id, message=QUESTION, enabled_tools=[])
+    second = await tables.streamed("/chat/stream", session_id=session_id, message=QUESTION, enabled_tools=[])
     assert second.names[0] == "citation"
     assert "Answer as a biologist." in str(model.calls[1]["system"])
     assert [bool(one.get("citations")) for one in await tables.messages(session_id)] == [False, True, False, True]
@@ -108,7 +87,7 @@ async def test_o2_an_assistant_that_is_gone_is_refused_like_one_in_the_request(
     tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     tables.store(stored.session(USER_ID, session_id, preferences={"assistantId": "ast-gone"}))
-    turn = await streamed(tables, "/chat/stream", session_id=session_id, message="hi")
+    turn = await tables.streamed("/chat/stream", session_id=session_id, message="hi")
     assert (turn.status, turn.body["code"]) == (404, "not_found")
     assert model.calls == []
 
@@ -117,7 +96,7 @@ async def test_f_chat_09_a_session_that_cannot_be_read_is_an_error(
     tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="Query", containing=session_id)):
-        turn = await streamed(tables, "/chat/stream", session_id=session_id, message="hi")
+        turn = await tables.streamed("/chat/stream", session_id=session_id, message="hi")
     assert turn.of("stream_error")[0]["code"] == "service_unavailable"
     assert model.calls == []
 
@@ -125,7 +104,7 @@ async def test_f_chat_09_a_session_that_cannot_be_read_is_an_error(
 async def test_a_test_chat(tables: Platform, model: ModelServer, assistant_id: str) -> None:
     model.script(HELLO)
 
-    turn = await streamed(tables, f"/assistants/{assistant_id}/test-chat", message=QUESTION)
+    turn = await tables.streamed(f"/assistants/{assistant_id}/test-chat", message=QUESTION)
 
     session_id = turn.headers["X-Session-ID"]
     assert session_id.startswith("test-")
@@ -164,13 +143,13 @@ async def test_a_test_chat_that_is_refused(
     made = f"ast-{uuid4().hex[:12]}"
     tables.store(assistant(USER_ID, made), ghost(made, "DOC-9"))
     tables.store(*(document(made, document_id, **attributes) for document_id, attributes in rows))
-    turn = await streamed(tables, f"/assistants/{made}/test-chat", **{"message": "hi", **body})
+    turn = await tables.streamed(f"/assistants/{made}/test-chat", **{"message": "hi", **body})
     assert (turn.status, turn.body["code"]) == (status, code)
 
 
 async def test_the_test_chat_is_the_owners(tables: Platform, assistant_id: str) -> None:
-    turn = await streamed(
-        tables, f"/assistants/{assistant_id}/test-chat", tables.sign_in("000000042", "Staff"), message="hi"
+    turn = await tables.streamed(
+        f"/assistants/{assistant_id}/test-chat", user=tables.sign_in("000000042", "Staff"), message="hi"
     )
     assert (turn.status, turn.body["code"]) == (404, "not_found")
 
@@ -186,7 +165,7 @@ async def test_a_search_that_fails_before_a_test_chat_is_an_http_error(
     tables: Platform, assistant_id: str, service: str, operation: str, status: int, code: str
 ) -> None:
     with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service=service, operation=operation)):
-        turn = await streamed(tables, f"/assistants/{assistant_id}/test-chat", message=QUESTION)
+        turn = await tables.streamed(f"/assistants/{assistant_id}/test-chat", message=QUESTION)
     assert (turn.status, turn.body["code"]) == (status, code)
     await tables.settled(turn.request_id)
     (record,) = tables.records(turn.request_id, FAILED)
@@ -197,7 +176,7 @@ async def test_a_model_that_fails_in_a_test_chat_is_told_and_the_owner_may_ask_a
     tables: Platform, model: ModelServer, assistant_id: str
 ) -> None:
     model.script(refused(403, "AccessDeniedException"))
-    turn = await streamed(tables, f"/assistants/{assistant_id}/test-chat", message=QUESTION)
+    turn = await tables.streamed(f"/assistants/{assistant_id}/test-chat", message=QUESTION)
     assert turn.names[0] == "debug"
     (failed,) = turn.of("stream_error")
     assert (failed["code"], failed["recoverable"]) == ("model_error", True)

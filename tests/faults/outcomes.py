@@ -11,6 +11,7 @@ class Outcome(StrEnum):
     STREAM_ERROR = "stream_error"
     REDIRECT = "redirect"
     PER_ITEM = "told per item"
+    OF_TOOL = "tool result"
     SUPPRESSED = "best effort"
     HARMLESS = "no effect"
     UNSEEN = "UNSEEN"

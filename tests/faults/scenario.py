@@ -2,7 +2,7 @@
 
 import asyncio
 import itertools
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -14,6 +14,7 @@ from tests.support.long_term_memory import REMEMBERED
 from tests.support.platform import Answer, Platform, User
 from tests.support.stored import Thing
 
+INVOCATIONS = "POST /invocations"
 MESSAGE = f"a message that no log may hold: {REMEMBERED}"
 
 
@@ -52,8 +53,8 @@ def new_case(platform: Platform) -> Case:
 
 async def say(platform: Platform, case: Case, message: str, **members: Any) -> Answer:
     """One message in the session of the case, to its model."""
-    members = {"model_id": case.model_id, "provider": "openai", **members}
-    return await platform.chat(case.session_id, message, user=case.user, **members)
+    members = {"model_id": case.model_id, "provider": "openai", "user": case.user, **members}
+    return await platform.chat(case.session_id, message, **members)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class Observed:
     partial: bool = False
     redirected: bool = False
     turn: Answer | None = None
+
+    @property
+    def has_failing_tool(self) -> bool:
+        results = () if self.turn is None else self.turn.of("tool_result")
+        return any(result["tool_result"]["status"] == "error" for result in results)
 
     @property
     def is_unstored(self) -> bool:
@@ -104,14 +110,24 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message to the model, with the members of the request beside it."""
+    """One message, with the members of the request beside it; `{marker}` in the text stands for that of the case.
+
+    Other operations than the first are those of the App API, which chooses the model.
+    """
 
     text: str
-    members: Mapping[str, Any] = field(default_factory=dict)
-    operation: str = "POST /invocations"
+    members: Callable[[Case], Mapping[str, Any]] = lambda _: {}
+    operation: str = INVOCATIONS
+    email: Callable[[Case], str | None] = lambda _: None
 
     async def __call__(self, platform: Platform, case: Case) -> Observed:
-        turn = await say(platform, case, self.text, **self.members)
+        user = platform.sign_in(case.user_id, "Staff", case.role, email=self.email(case))
+        text, members = self.text.format(marker=case.marker), self.members(case)
+        if self.operation == INVOCATIONS:
+            turn = await say(platform, case, text, user=user, **members)
+        else:
+            path = self.operation.partition(" ")[2].format(assistant_id=f"ast-{case.marker}")
+            turn = await platform.streamed(path, user=user, session_id=case.session_id, message=text, **members)
         return Observed(turn.status, turn.request_id, turn.failure, turn.visible, turn=turn)
 
 
@@ -145,6 +161,9 @@ class Scenario:
     When the fault is lifted the same request must succeed, if `repeats`, and `verify` is called; it is also told
     whether the client was told that the failed turn could not be stored. `own_error` is the code of a request that
     fails without any fault. `harmless` names the faults that leave the answer right, with the rule of the contract.
+    `calls` are the only ones that are failed, where another scenario fails the rest; without any, all are. In both a
+    call may have its number: `service.Operation table #2`. A fault in those of `of_tool`, which have one, is told to
+    the model as the tool's result, and the turn goes on.
     """
 
     name: str
@@ -154,6 +173,8 @@ class Scenario:
     repeats: bool = True
     own_error: str | None = None
     harmless: Mapping[tuple[str, FaultKind], str] = field(default_factory=dict)
+    calls: Collection[str] = ()
+    of_tool: Collection[str] = ()
 
     async def prepare(self, platform: Platform, case: Case) -> None:
         await asyncio.to_thread(lambda: platform.store(*self.arrange(platform, case)))
@@ -163,6 +184,6 @@ class Scenario:
             again = await self.act(platform, case)
             # What it started would be taken for a call of the next case.
             await platform.settled(again.request_id)
-            assert again.status < 400, again.visible
+            assert again.error is None, again.visible
             assert not again.partial, again.visible
         await self.verify(platform, case, unstored)

@@ -29,7 +29,7 @@ HANGING_AT_ONCE = {"dynamodb": 16}
 HANGING_AT_ONCE_ELSEWHERE = 5
 """A hanging call may hold a thread of the service, and the cases beside it need some too."""
 
-SCANNED = (stored.MODELS, stored.ROLES, stored.QUOTAS, stored.USERS)
+SCANNED = (stored.MODELS, stored.ROLES, stored.QUOTAS, stored.USERS, stored.OAUTH_PROVIDERS, stored.ASSISTANTS)
 """Tables that requests read whole: each case would make every later one slower."""
 
 EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {
@@ -41,6 +41,16 @@ EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {
     FaultKind.CORRUPT_ITEM: frozenset({"internal_error"}),
     FaultKind.GARBAGE: frozenset({"internal_error", "service_unavailable"}),
 }
+OTHER_CODES: dict[tuple[str, FaultKind], frozenset[str]] = {
+    # A model, which is not configured by roles of ours alone.
+    ("bedrock-runtime", FaultKind.ACCESS_DENIED): frozenset({"model_error"}),
+    ("bedrock-runtime", FaultKind.THROTTLED): frozenset({"model_error"}),
+    # Vectors have no record of ours: this is an answer out of shape.
+    ("s3vectors", FaultKind.CORRUPT_ITEM): frozenset({"service_unavailable"}),
+    # A server that an administrator has named.
+    ("unsigned", FaultKind.ACCESS_DENIED): frozenset({"tool_error"}),
+}
+"""By the service that is called."""
 HOLD_EVERYBODYS = frozenset({"secretsmanager"})
 """Services whose requests hold the markers of other cases too."""
 STATUS_OF = {
@@ -48,6 +58,7 @@ STATUS_OF = {
     "not_found": 404,
     "quota_exceeded": 429,
     "internal_error": 500,
+    "model_error": 503,
     "service_unavailable": 503,
     "timeout": 504,
 }
@@ -88,13 +99,17 @@ async def places_of(platform: Platform, scenario: Scenario) -> list[Place]:
         cold = await _undisturbed(platform, scenario)
         warm = await _undisturbed(platform, scenario)
         again = {place.target for place in warm}
-        once = [place for place in cold if place.target not in again]
+        once = [place for place in cold if place.target not in again and _is_failed(platform, scenario, place)]
         mine = [place for place in once if _cold_targets.setdefault(place.target, scenario.name) == scenario.name]
         _known_places[scenario.name] = [
-            *warm,
+            *(place for place in warm if _is_failed(platform, scenario, place)),
             *(Place(place.target, place.nth, place.is_own, is_cold=True) for place in mine),
         ]
     return _known_places[scenario.name]
+
+
+def _is_failed(platform: Platform, scenario: Scenario, place: Place) -> bool:
+    return not scenario.calls or any(name in scenario.calls for name in _names(platform, place))
 
 
 async def _undisturbed(platform: Platform, scenario: Scenario) -> list[Place]:
@@ -124,6 +139,7 @@ def _assert_undisturbed(scenario: Scenario, observed: Observed) -> None:
     assert code == scenario.own_error, f"failed without a fault: {observed.error}"
     assert not observed.partial
     assert not observed.redirected, observed.visible
+    assert not observed.has_failing_tool, observed.visible
 
 
 async def failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, place: Place) -> Outcome | None:
@@ -159,9 +175,11 @@ async def _failed_at(platform: Platform, scenario: Scenario, kind: FaultKind, pl
     suppressed = platform.written(observed.request_id, SUPPRESSED)
     outcome = _outcome(platform, scenario, kind, place, observed, suppressed)
     assert outcome is not Outcome.UNSEEN, f"the client was told nothing: {observed.visible[-300:]}"
+    if _numbered(platform, place) in scenario.of_tool:
+        assert observed.error is None, f"the turn failed with its tool: {observed.error}"
     _assert_logged(platform, observed, suppressed, kind)
     if observed.error is not None:
-        _assert_error(scenario, kind, observed)
+        _assert_error(scenario, kind, place, observed)
     await scenario.afterwards(platform, case, observed.is_unstored)
     return outcome
 
@@ -174,6 +192,19 @@ def _outcome(
     observed: Observed,
     suppressed: Sequence[Record],
 ) -> Outcome:
+    told = _told(scenario, kind, observed)
+    if told is not None:
+        return told
+    if observed.has_failing_tool:
+        return Outcome.OF_TOOL if _numbered(platform, place) in scenario.of_tool else Outcome.UNSEEN
+    if suppressed:
+        return Outcome.SUPPRESSED
+    is_harmless = any((name, kind) in scenario.harmless for name in _names(platform, place))
+    return Outcome.HARMLESS if is_harmless else Outcome.UNSEEN
+
+
+def _told(scenario: Scenario, kind: FaultKind, observed: Observed) -> Outcome | None:
+    """As what the client was told of the failure."""
     if observed.status >= 400:
         return Outcome.HTTP_ERROR
     if observed.error is not None:
@@ -182,17 +213,21 @@ def _outcome(
             return Outcome.STREAM_ERROR
     if observed.redirected:
         return Outcome.REDIRECT
-    if observed.partial:
-        return Outcome.PER_ITEM
-    if suppressed:
-        return Outcome.SUPPRESSED
-    return Outcome.HARMLESS if (_named(platform, place.target), kind) in scenario.harmless else Outcome.UNSEEN
+    return Outcome.PER_ITEM if observed.partial else None
 
 
 def _named(platform: Platform, target: Target) -> str:
     """The target with the variable that names its table or bucket."""
     variables = {value: name for name, value in platform.variables.items()}
     return str(Target(target.service, target.operation, variables.get(str(target.table))))
+
+
+def _names(platform: Platform, place: Place) -> tuple[str, str]:
+    return _named(platform, place.target), _numbered(platform, place)
+
+
+def _numbered(platform: Platform, place: Place) -> str:
+    return f"{_named(platform, place.target)} #{place.nth}"
 
 
 def _assert_clean(platform: Platform, observed: Observed) -> None:
@@ -223,10 +258,11 @@ def _assert_logged(platform: Platform, observed: Observed, suppressed: Sequence[
         assert not service.log.has_written(MESSAGE), "the log holds what the user wrote"
 
 
-def _assert_error(scenario: Scenario, kind: FaultKind, observed: Observed) -> None:
+def _assert_error(scenario: Scenario, kind: FaultKind, place: Place, observed: Observed) -> None:
     assert observed.error is not None
     code = observed.error["code"]
-    allowed = EXPECTED_CODES[kind] | ({scenario.own_error} if scenario.own_error else set())
+    expected = OTHER_CODES.get((place.target.service, kind), EXPECTED_CODES[kind])
+    allowed = expected | ({scenario.own_error} if scenario.own_error else set())
     assert code in allowed, f"code {code} instead of {sorted(allowed)}"
     if observed.status != 200:
         assert observed.status == STATUS_OF[code]

@@ -34,7 +34,17 @@ def proxy(aws: EmbeddedAws) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def client(proxy: FaultProxy, environment: Mapping[str, str]) -> Client:
+def client(proxy: FaultProxy) -> Client:
+    return clients(proxy, read_timeout=10)
+
+
+@pytest.fixture(scope="module")
+def hasty(proxy: FaultProxy) -> Client:
+    """For calls that are not answered; what is answered must be by then, too."""
+    return clients(proxy, read_timeout=1)
+
+
+def clients(proxy: FaultProxy, *, read_timeout: float) -> Client:
     def make(service: str, attempts: int = 1) -> Any:
         return boto3.client(
             service,
@@ -42,7 +52,9 @@ def client(proxy: FaultProxy, environment: Mapping[str, str]) -> Client:
             region_name="us-west-2",
             aws_access_key_id="id",
             aws_secret_access_key="secret",
-            config=Config(read_timeout=0.3, retries={"mode": "standard", "total_max_attempts": attempts}, proxies={}),
+            config=Config(
+                read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": attempts}, proxies={}
+            ),
         )
 
     return make
@@ -128,7 +140,7 @@ def test_refusals_speak_the_protocol_of_the_service(
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS)
 def test_broken_connections(
     proxy: FaultProxy,
-    client: Client,
+    hasty: Client,
     environment: Mapping[str, str],
     service: str,
     operation: str,
@@ -138,7 +150,7 @@ def test_broken_connections(
     # S3 hands out the body as a stream: there the connection breaks while it is read.
     expected = (exception, sdk.ResponseStreamingError, ConnectionError) if service == "s3" else exception
     with proxy.injecting(Fault(kind, service, operation)), pytest.raises(expected):
-        OPERATIONS[service, operation](client, environment)
+        OPERATIONS[service, operation](hasty, environment)
 
 
 def test_a_corrupt_item_keeps_its_keys(proxy: FaultProxy, client: Client, environment: Mapping[str, str]) -> None:
@@ -162,10 +174,10 @@ def test_an_answer_without_content_cannot_be_corrupted(
 
 @pytest.mark.parametrize("kind", [FaultKind.THROTTLED, FaultKind.SERVER_ERROR, FaultKind.TIMEOUT, FaultKind.RESET])
 def test_the_sdk_retries_what_is_worth_it(
-    proxy: FaultProxy, client: Client, environment: Mapping[str, str], kind: FaultKind
+    proxy: FaultProxy, hasty: Client, environment: Mapping[str, str], kind: FaultKind
 ) -> None:
     with proxy.recording() as recording, proxy.injecting(Fault(kind, once=True)) as injection:
-        get_item(client, environment, attempts=2)
+        get_item(hasty, environment, attempts=2)
     assert injection.hits == 1
     assert [attempt.attempt for attempt in recording.attempts] == [1, 2]
     assert len(recording.calls) == 1

@@ -1,6 +1,7 @@
 """A proxy between the SDK and an AWS endpoint: it records every call and fails the ones that a test names."""
 
 import asyncio
+import itertools
 import json
 import socket
 import struct
@@ -18,6 +19,8 @@ from tests.support import aws_wire
 from tests.support.aws_wire import Answer, Target
 
 _CHUNK = 65536
+_numbers = itertools.count(1)
+"""Of calls that come without an SDK, each of which is one of its own."""
 _HOP_BY_HOP = frozenset({b"connection", b"transfer-encoding", b"content-length", b"keep-alive", b"expect"})
 
 
@@ -372,7 +375,7 @@ def _call(request: h11.Request, body: bytes) -> Call:
     progress = dict(part.strip().split("=", 1) for part in headers.get("amz-sdk-request", "attempt=1").split(";"))
     return Call(
         target=aws_wire.identify(request.method.decode(), path, headers, body),
-        invocation=headers.get("amz-sdk-invocation-id", f"{id(request)}"),
+        invocation=headers.get("amz-sdk-invocation-id") or f"{next(_numbers)}",
         attempt=int(progress.get("attempt", "1")),
         text=f"{path} {body.decode('utf-8', 'replace')}",
     )

@@ -384,8 +384,27 @@ def gemini_text(text: str, finish: str | None = None, **members: Any) -> dict[st
 class _Bedrock(_Stream):
     content_type = event_stream.CONTENT_TYPE
 
+    def __init__(self, writer: asyncio.StreamWriter) -> None:
+        super().__init__(writer)
+        self._has_begun = False
+
     def encode(self, step: Step) -> Iterable[bytes]:
+        """An answer of plain steps is one block of text."""
         match step:
+            case {"text": text}:
+                if not self._has_begun:
+                    self._has_begun = True
+                    yield from self.encode({"event": {"messageStart": {"role": "assistant"}}})
+                yield from self.encode(
+                    {"event": {"contentBlockDelta": {"contentBlockIndex": 0, "delta": {"text": text}}}}
+                )
+            case {"finish": "stop"}:
+                yield from self.encode({"event": {"contentBlockStop": {"contentBlockIndex": 0}}})
+                yield from self.encode({"event": {"messageStop": {"stopReason": "end_turn"}}})
+            case {"usage": counted}:
+                used, made = counted["prompt_tokens"], counted["completion_tokens"]
+                counters = {"inputTokens": used, "outputTokens": made, "totalTokens": used + made}
+                yield from self.encode({"event": {"metadata": {"usage": counters, "metrics": {"latencyMs": 100}}}})
             case {"event": event}:
                 for kind, payload in event.items():
                     yield frame({":message-type": "event", ":event-type": kind}, payload)

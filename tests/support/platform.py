@@ -311,6 +311,15 @@ class Platform(AwsAccess):
             assert shown(events), "nothing to show"
             return Answer(200, response.headers, {}, events)
 
+    async def streamed(self, path: str, *, user: User | None = None, **body: Any) -> Answer:
+        """What the App API streams."""
+        headers = (user or self.user).headers
+        async with self.app_api.http.stream("POST", path, json=body, headers=headers) as response:
+            if response.status_code != 200:
+                return Answer(response.status_code, response.headers, json.loads(await response.aread()), [])
+            events = [(e.event, json.loads(e.data)) async for e in httpx_sse.EventSource(response).aiter_sse()]
+            return Answer(200, response.headers, {}, events)
+
     @asynccontextmanager
     async def chatting(
         self, session_id: str, message: str = "hi", *, user: User | None = None, **members: Any

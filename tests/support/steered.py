@@ -18,6 +18,8 @@ from apis.shared.wiring import forget_all
 
 SETTLE_SECONDS = 12.0
 """More than any deadline of the product."""
+REST_SECONDS = 27.0
+"""What a process loads after its start may take that long where many others run."""
 
 
 async def _forget(_: str) -> list[str]:
@@ -34,11 +36,11 @@ async def _settle(request_id: str) -> list[str]:
 
 async def _rest(_: str) -> list[str]:
     # Not `drain`, which leaves out what no stop waits for.
-    return await _left_of(list(background._tasks))
+    return await _left_of(list(background._tasks), REST_SECONDS)
 
 
-async def _left_of(tasks: list[asyncio.Task[Any]]) -> list[str]:
-    _, running = await asyncio.wait(tasks, timeout=SETTLE_SECONDS) if tasks else ([], [])
+async def _left_of(tasks: list[asyncio.Task[Any]], seconds: float = SETTLE_SECONDS) -> list[str]:
+    _, running = await asyncio.wait(tasks, timeout=seconds) if tasks else ([], [])
     return [task.get_name() for task in running]
 
 

@@ -15,6 +15,8 @@ from mcp.server.mcpserver import MCPServer
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
+from tests.support.aws_wire import Answer
+from tests.support.fault_proxy import Call
 from tests.support.serving import serving
 
 type Json = dict[str, Any]
@@ -120,6 +122,19 @@ def _usual(heard: Heard) -> Response | Json:
             return Response(status_code=200)
         case _:
             return Response(status_code=202)
+
+
+def behind_the_proxy(call: Call) -> Answer | None:
+    """The small server again, for `FaultProxy.answering`: requests of tools fail there as calls of AWS do."""
+    method, _, path = call.target.operation.partition(" ")
+    if path != "/mcp":
+        return None
+    body = call.text.partition(" ")[2]
+    heard = Heard(method, path, {}, body.encode(), json.loads(body) if body else {})
+    answer = _usual(heard)
+    response = answer if isinstance(answer, Response) else result(heard, answer)
+    kept = tuple((name, value) for name, value in response.headers.items() if name.startswith("mcp-"))
+    return Answer(response.status_code, response.headers.get("content-type", "text/plain"), bytes(response.body), kept)
 
 
 @asynccontextmanager

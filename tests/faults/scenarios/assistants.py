@@ -1,7 +1,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tests.faults.scenario import Case, Request, Scenario
+from tests.faults.scenario import MESSAGE, Case, Message, Request, Scenario
+from tests.support import stored
 from tests.support.fault_proxy import FaultKind
 from tests.support.platform import Platform
 from tests.support.stored import Thing
@@ -36,6 +37,18 @@ def a_whole_assistant(platform: Platform, case: Case) -> Iterator[Thing]:
     """With a share, a document, its object and its vectors."""
     yield from an_assistant(platform, case)
     yield from ingested(assistant_id(case), f"DOC-{case.marker}")
+
+
+def a_searchable_assistant(_: Platform, case: Case) -> Iterator[Thing]:
+    """One of somebody else, which is shared with the user, with a document of one chunk."""
+    yield assistant("somebody else", assistant_id(case), visibility="SHARED")
+    yield share(assistant_id(case), email(case))
+    yield from ingested(assistant_id(case), f"DOC-{case.marker}", chunks=1)
+
+
+def a_searchable_assistant_of_ones_own(_: Platform, case: Case) -> Iterator[Thing]:
+    yield assistant(case.user_id, assistant_id(case))
+    yield from ingested(assistant_id(case), f"DOC-{case.marker}", chunks=1)
 
 
 def new(case: Case) -> dict[str, Any]:
@@ -74,6 +87,9 @@ async def is_gone(platform: Platform, case: Case, _: bool) -> None:
     )
     assert listed["KeyCount"] == 0
 
+
+SEARCH = (f"dynamodb.BatchGetItem {ASSISTANTS}", "bedrock-runtime.InvokeModel", "s3vectors.QueryVectors")
+"""The calls for who may use an assistant, and for what its documents say."""
 
 WHO_IS_DELETED = {
     (f"dynamodb.DeleteItem {ASSISTANTS}", FaultKind.CORRUPT_ITEM): "What a deletion answers is not looked at.",
@@ -118,6 +134,17 @@ SCENARIOS = [
         Request("DELETE /assistants/{assistant_id}/shares", emails, ASSISTANT),
         an_assistant,
         is_shared_with_nobody,
+    ),
+    Scenario(
+        "test chat",
+        Message(f"{MESSAGE} {{marker}}", operation="POST /assistants/{assistant_id}/test-chat"),
+        a_searchable_assistant_of_ones_own,
+        calls=(
+            *SEARCH,
+            f"dynamodb.Query {ASSISTANTS}",
+            f"dynamodb.Query {stored.MODELS}",
+            f"dynamodb.PutItem {stored.SESSIONS}",
+        ),
     ),
     Scenario("list shares", Request("GET /assistants/{assistant_id}/shares", None, ASSISTANT), an_assistant),
 ]

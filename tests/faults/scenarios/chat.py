@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tests.faults.scenario import MESSAGE, Case, Message, Request, Scenario, say
+from tests.faults.scenarios.assistants import SEARCH, a_searchable_assistant, assistant_id, email
 from tests.faults.scenarios.files import UPLOAD, a_ready_file
 from tests.faults.scenarios.sessions import a_conversation_with_costs, a_session
 from tests.support import stored
@@ -67,18 +68,40 @@ READ_AGAIN = {
 
 def turn(name: str, text: str, **options: Any) -> Scenario:
     """A chat turn: it cannot be repeated, the conversation goes on instead."""
-    members = options.pop("members", {})
-    return Scenario(name, Message(text, members), verify=goes_on, repeats=False, **options)
+    message = {key: options.pop(key) for key in ("members", "operation", "email") if key in options}
+    return Scenario(name, Message(text, **message), verify=goes_on, repeats=False, **options)
 
+
+def turn_with_an_assistant(name: str, *more: str, **options: Any) -> Scenario:
+    return turn(
+        name,
+        f"{MESSAGE} {{marker}}",
+        arrange=a_searchable_assistant,
+        members=lambda case: {"assistant_id": assistant_id(case)},
+        email=email,
+        calls=(*SEARCH, f"dynamodb.TransactWriteItems {stored.SESSIONS}", *more),
+        **options,
+    )
+
+
+OLD_CLIENTS = "POST /chat/stream"
+OF_THE_CONVERSATION = (
+    *(f"dynamodb.{name} {stored.SESSIONS}" for name in ("Query", "TransactWriteItems")),
+    "bedrock-agentcore.CreateEvent",
+)
+"""One call of each kind: its turns are those of the other operation, in another process."""
 
 SCENARIOS = [
-    turn("first turn", MESSAGE, arrange=a_priced_model_and_a_file, members={"file_upload_ids": [UPLOAD]}),
+    turn("turn of an old client", MESSAGE, operation=OLD_CLIENTS, calls=OF_THE_CONVERSATION),
+    turn_with_an_assistant("turn with an assistant", f"dynamodb.UpdateItem {stored.ASSISTANTS}"),
+    turn_with_an_assistant("turn of an old client with an assistant", operation=OLD_CLIENTS),
+    turn("first turn", MESSAGE, arrange=a_priced_model_and_a_file, members=lambda _: {"file_upload_ids": [UPLOAD]}),
     turn("second turn", MESSAGE, arrange=a_conversation_of_a_known_user, harmless=READ_AGAIN),
     turn(
         "turn with a tool",
         f"[tool] {MESSAGE}",
         arrange=a_model_and_all_tools,
-        members={"enabled_tools": ["calculator"]},
+        members=lambda _: {"enabled_tools": ["calculator"]},
     ),
     turn(
         "turn of a failing model",

@@ -116,7 +116,7 @@ async def test_work_that_does_not_end_is_ended_and_the_next_calculation_works() 
     began = time.monotonic()
     result = await calculator("(a + b + c + d + f + g + h + k)**900")
     assert result == {"status": "error", "content": [{"text": "The calculation takes too long."}]}
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert await calculated("1 + 1") == "2"
 
 
