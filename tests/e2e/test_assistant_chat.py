@@ -179,9 +179,12 @@ async def test_two_who_attach_an_assistant_at_once_get_one(
     assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]
 
 
-async def test_without_documents_the_instructions_answer(tables: Platform, model: ModelServer, session_id: str) -> None:
+@pytest.mark.parametrize("instructions", ["", " \n"], ids=["none", "blank"])
+async def test_without_documents_the_instructions_answer(
+    tables: Platform, model: ModelServer, session_id: str, instructions: str
+) -> None:
     made = f"ast-{uuid4().hex[:12]}"
-    tables.store(assistant(USER_ID, made, instructions=""))
+    tables.store(assistant(USER_ID, made, instructions=instructions))
     model.script(answer("Hello."))
     turn = await tables.chat(session_id, "hi", assistant_id=made, system_prompt="Be kind.")
     assert turn.names[0] == "message_start"

@@ -1,15 +1,17 @@
 """The vectors of documents, in an index that refuses what the service refuses."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ParamValidationError
 
+from apis.shared.aws.client import ServiceClient
 from apis.shared.aws.vectors import Hit, VectorIndex
 from apis.shared.documents.models import vector_keys
-from apis.shared.errors import ErrorCode, ErrorDetail
-from apis.shared.result import Result, error_of
+from apis.shared.errors import ErrorCode, ErrorDetail, service_unavailable
+from apis.shared.result import Failure, Result, Success, error_of
 from tests.integration.conftest import Aws, Configure
 from tests.support import stored
 from tests.support.aws_wire import Answer
@@ -93,6 +95,35 @@ async def test_one_batch_that_fails_fails_the_deletion(aws: Aws, index: VectorIn
         error = error_of(await index.delete(keys_of("DOC-a", "DOC-b", "DOC-c")))
     assert error is not None
     assert error.code is ErrorCode.SERVICE_UNAVAILABLE
+
+
+class Counting(ServiceClient[Any]):
+    """Makes no call. `nth_fails` counts from one."""
+
+    def __init__(self, *, nth_fails: int = 0) -> None:
+        super().__init__("s3vectors")
+        self.calls = self.running = self.most = 0
+        self.nth_fails = nth_fails
+
+    async def call[T](self, _: Callable[[Any], T], *, lost_condition: ErrorDetail | None = None) -> Any:
+        self.calls += 1
+        number = self.calls
+        self.running += 1
+        self.most = max(self.most, self.running)
+        await asyncio.sleep(0)
+        self.running -= 1
+        return Failure(service_unavailable()) if number == self.nth_fails else Success(None)
+
+
+async def test_a_large_deletion_leaves_threads_to_others_and_stops_where_it_fails() -> None:
+    """What waits for a thread runs out of time: all at once, a hundred documents could never be deleted."""
+    keys = keys_of(*(f"DOC-{number}" for number in range(20)))
+    working = Counting()
+    assert error_of(await VectorIndex("b", "i", working).delete(keys)) is None
+    assert (working.calls, working.most) == (20, 4)
+    failing = Counting(nth_fails=6)
+    assert error_of(await VectorIndex("b", "i", failing).delete(keys)) is not None
+    assert failing.calls == 8
 
 
 OPERATIONS: dict[str, Callable[[VectorIndex], Awaitable[Result[Any, ErrorDetail]]]] = {

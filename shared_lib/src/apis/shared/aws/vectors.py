@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -61,7 +61,7 @@ class VectorIndex:
     async def delete(self, keys: Iterable[str]) -> Result[None, ErrorDetail]:
         """Deleting absent vectors succeeds, and nothing is asked for when there are no keys. Whatever comes after a
         failure stays."""
-        batches = itertools.batched(keys, KEYS_PER_DELETE, strict=False)
+        batches = itertools.batched(_distinct(keys), KEYS_PER_DELETE, strict=False)
         for some in itertools.batched(batches, _DELETES_AT_ONCE, strict=False):
             deleted = all_done(await asyncio.gather(*(self._delete(batch) for batch in some)), what="vectors")
             if isinstance(deleted, Failure):
@@ -70,11 +70,18 @@ class VectorIndex:
 
     async def _delete(self, keys: Sequence[str]) -> Result[None, ErrorDetail]:
         answer = await self.client.call(
-            lambda client: client.delete_vectors(
-                vectorBucketName=self.bucket, indexName=self.index, keys=list(dict.fromkeys(keys))
-            )
+            lambda client: client.delete_vectors(vectorBucketName=self.bucket, indexName=self.index, keys=keys)
         )
         return answer.map(lambda _: None)
+
+
+def _distinct(keys: Iterable[str]) -> Iterator[str]:
+    """As they are asked for: an assistant may have hundreds of thousands."""
+    seen: set[str] = set()
+    for key in keys:
+        if key not in seen:
+            seen.add(key)
+            yield key
 
 
 # Answers that are JSON, yet not the ones of the operation.
