@@ -96,7 +96,7 @@ async def test_no_cache_marker_where_it_is_not_wanted_or_not_known(
 
 @pytest.mark.parametrize("cached", [{}, {"cacheReadInputTokens": 0, "cacheWriteInputTokens": 0}], ids=["absent", "0"])
 async def test_g4_a_prefix_that_is_not_kept_costs_money_and_nothing_else(
-    tables: Platform, model: ModelServer, session_id: str, cached: dict[str, int]
+    tables: Platform, model: ModelServer, session_id: str, cached: dict[str, Any]
 ) -> None:
     missed = message(delta(0, text="Two."), stop(0), counted=(1000, 100), **cached)
     model.script(HELLO, missed)
