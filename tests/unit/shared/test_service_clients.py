@@ -30,7 +30,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(monkeypatch: pytest.M
     left.cancel()
     await asyncio.wait((left,))
     ended.set()
-    assert all([result.unwrap() for result in await asyncio.gather(*hanging)])
+    assert all(result.unwrap() for result in await asyncio.gather(*hanging))
     assert (await client.call(lambda _: "next")).unwrap() == "next"
     assert left.cancelled()
     assert begun == []
