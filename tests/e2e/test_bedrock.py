@@ -98,7 +98,7 @@ async def test_no_cache_marker_where_it_is_not_wanted_or_not_known(
 async def test_g4_a_prefix_that_is_not_kept_costs_money_and_nothing_else(
     tables: Platform, model: ModelServer, session_id: str, cached: dict[str, Any]
 ) -> None:
-    missed = message(delta(0, text="Two."), stop(0), counted=(1000, 100), **cached)
+    missed = message(delta(0, text="Two."), stop(0), reason="end_turn", counted=(1000, 100), **cached)
     model.script(HELLO, missed)
     await tables.chat(session_id, "one", model_id=CLAUDE)
     turn = await tables.chat(session_id, "two", model_id=CLAUDE)

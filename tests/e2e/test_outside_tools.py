@@ -252,9 +252,9 @@ async def test_a_service_of_the_web(
     """F-AGT-31, 32 and 35: what it says, and that it is down, are results in JSON; the turn goes on."""
     served = tables.oauth
     for path, body in answers.items():
-        content = body if isinstance(body, bytes) else json.dumps(body).replace("{url}", served.url).encode()
+        page = body if isinstance(body, bytes) else json.dumps(body).replace("{url}", served.url).encode()
         kind = "text/html" if isinstance(body, bytes) else "application/json"
-        served.answers[path] = Served(content, 200 if is_up else 403, content_type=kind)
+        served.answers[path] = Served(page, 200 if is_up else 403, content_type=kind)
     begun = len(served.requests)
     model.script(tool_call(("t1", tool_id, given)), GOES_ON)
     told = result_of(await turn(tables, ada, session_id, tool_id))

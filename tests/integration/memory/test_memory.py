@@ -436,7 +436,7 @@ async def test_strategies_are_asked_for_once(tables: Platform, memory: LongTermM
     with tables.proxy.recording() as recording:
         await get(tables, "/memory/preferences")
         await get(tables, "/memory/facts")
-    assert operations(recording.calls) == ["GetMemory", *["RetrieveMemoryRecords"] * 6]
+    assert operations(recording.calls) == ["GetMemory", *["RetrieveMemoryRecords"] * 4]
 
 
 async def test_f_chat_52_and_54_a_search_that_fails(tables: Platform, memory: LongTermMemory, user: User) -> None:

@@ -8,7 +8,15 @@ from typing import Any, Final
 
 MOMENT: Final = "2025-01-15T10:30:45.123456+00:00"
 LATE_TTL: Final = 4_000_000_000
-LEFT_OUT: Final = object()
+
+
+class _LeftOut:
+    def __repr__(self) -> str:
+        """The same in every process: workers name tests by it."""
+        return "LEFT_OUT"
+
+
+LEFT_OUT: Final = _LeftOut()
 
 type Item = dict[str, Any]
 

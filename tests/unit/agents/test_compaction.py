@@ -1,5 +1,6 @@
 """Where a conversation is cut, what stands for the part before, and what is left of old tools."""
 
+import asyncio
 import json
 from decimal import Decimal
 from typing import Any
@@ -19,10 +20,12 @@ from agents.compaction import (
 )
 from agents.config import ModelConfig
 from agents.history import model_history
-from agents.turn.compaction import Compaction
+from agents.turn.compaction import Compaction, Compactor
 from agents.turn.conversation import NOT_ANSWERED
-from apis.shared.result import Success
-from apis.shared.sessions.models import MAX_SUMMARY, CompactionState, Message
+from apis.shared.costs.models import TokenUsage
+from apis.shared.errors import ErrorDetail
+from apis.shared.result import Result, Success
+from apis.shared.sessions.models import MAX_SUMMARY, CompactionState, Message, StoredMessage
 from tests.unit.agents.turns import assistant, results, user, uses
 
 SHORTENING = Shortening(protected_turns=2, max_length=500)
@@ -54,6 +57,29 @@ def test_k3_the_checkpoint_is_where_a_user_said_something() -> None:
     with_text = {"role": "user", "content": [*results("t3")["content"], {"text": "beside it"}]}
     assert next_checkpoint([*K3[:4], with_text, *K3[5:]], protected_turns=2) == 6
     assert next_checkpoint([*K3, user("a"), assistant(NOT_ANSWERED)], protected_turns=2) == 8
+
+
+class HangingMemory:
+    async def summaries(self, *_: str) -> Result[list[Any], ErrorDetail]:
+        await asyncio.Event().wait()
+        return Success([])
+
+
+async def test_f_agt_26_summaries_that_do_not_come_delay_no_answer() -> None:
+    """The end of the turn waits a moment; the questions stand for what is cut."""
+    memory: Any = HangingMemory()
+    sessions: Any = None
+    compactor = Compactor(sessions, memory, threshold=10, shortening=SHORTENING, seconds=0.05)
+    state = CompactionState(checkpoint=0, summary=None)
+    before = [StoredMessage(message, "2025-01-02T03:04:05+00:00") for message in K3]
+    async with asyncio.timeout(2):
+        found = await compactor.next_state(
+            "u1", "s1", Compaction(state, SHORTENING), before=before, turn=(), usage=TokenUsage(input_tokens=11)
+        )
+    assert found is not None
+    kept, tokens = found
+    assert (kept.checkpoint, tokens) == (6, 11)
+    assert kept.summary == list_of_questions(K3[:6])
 
 
 def test_the_worked_example_of_the_contract() -> None:

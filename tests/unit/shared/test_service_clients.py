@@ -9,7 +9,6 @@ import pytest
 from apis.shared.aws.client import POOL_SIZE, ServiceClient, agentcore, code_runs, memory_records
 from apis.shared.aws.memory import Memory
 from apis.shared.memory.repository import MemoryRecords
-from apis.shared.result import Success
 
 
 def test_a_search_that_hangs_takes_no_thread_from_the_messages() -> None:
@@ -31,7 +30,7 @@ async def test_what_nobody_waits_for_any_more_is_not_begun(monkeypatch: pytest.M
     left.cancel()
     await asyncio.wait((left,))
     ended.set()
-    assert all(isinstance(one, Success) for one in await asyncio.gather(*hanging))
+    assert all(result.unwrap() for result in await asyncio.gather(*hanging))
     assert (await client.call(lambda _: "next")).unwrap() == "next"
     assert left.cancelled()
     assert begun == []

@@ -1,10 +1,12 @@
 """Long conversations: what a turn is shown of them, and how far they are summarised after it."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from agents.compaction import Shortening, joined, list_of_questions, next_checkpoint
+from agents.turn.limits import until
 from apis.shared.costs.models import TokenUsage
 from apis.shared.memory.models import MemoryRecord
 from apis.shared.memory.service import MemoryService, get_memory_service, memory_mode
@@ -16,6 +18,8 @@ from apis.shared.settings import CompactionSettings, StorageSettings, settings
 from apis.shared.wiring import once
 
 logger = logging.getLogger(__name__)
+
+SUMMARIES_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +39,22 @@ class Compaction:
 
 
 class Compactor:
+    """The end of a turn waits for the service's summaries at most `seconds`."""
+
     def __init__(
-        self, sessions: SessionService, memory: MemoryService, *, threshold: int, shortening: Shortening
+        self,
+        sessions: SessionService,
+        memory: MemoryService,
+        *,
+        threshold: int,
+        shortening: Shortening,
+        seconds: float = SUMMARIES_SECONDS,
     ) -> None:
         self._sessions = sessions
         self._memory = memory
         self._threshold = threshold
         self._shortening = shortening
+        self._seconds = seconds
 
     def known(self, record: SessionRecord | None) -> Compaction:
         """What the record of the session says."""
@@ -88,8 +101,9 @@ class Compactor:
 
     async def _summary(self, user_id: str, session_id: str, messages: Sequence[Message], cut_at: str) -> str | None:
         """The service's own summaries, and the user's questions where these do not reach up to the cut."""
+        end = asyncio.get_running_loop().time() + self._seconds
         records = await best_effort(
-            self._memory.summaries(user_id, session_id),
+            until(end, self._memory.summaries(user_id, session_id), what="summaries of a conversation"),
             reason="A list of what the user asked takes the place of the service's summaries.",
             default=list[MemoryRecord](),
         )

@@ -1,9 +1,11 @@
-"""A stream that ends in time: by itself, by the time limit, or because the process stops."""
+"""What ends in time: a stream by itself, by the time limit, or because the process stops; and what a turn can do
+without."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine
+from typing import Any
 
-from apis.shared.errors import ErrorCode, ErrorDetail
+from apis.shared.errors import ErrorCode, ErrorDetail, timed_out
 from apis.shared.lifecycle import Shutdown
 from apis.shared.result import Failure, Result
 
@@ -51,3 +53,15 @@ async def within_limits[T](
         unsubscribe()
         source.cancel()
         await asyncio.wait((source,), timeout=CLOSING_SECONDS)
+
+
+async def until[T](
+    end: float, work: Coroutine[Any, Any, Result[T, ErrorDetail]], *, what: str
+) -> Result[T, ErrorDetail]:
+    """What `work` gives by the event loop's moment `end`, else `timeout`."""
+    task = asyncio.ensure_future(work)
+    await asyncio.wait((task,), timeout=max(0.0, end - asyncio.get_running_loop().time()))
+    if task.done():
+        return task.result()
+    task.cancel()
+    return Failure(timed_out(None, reason=what))

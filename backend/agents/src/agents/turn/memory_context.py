@@ -2,13 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Coroutine, Iterable
-from typing import Any
+from collections.abc import Iterable
 
-from apis.shared.errors import ErrorDetail, timed_out
+from agents.turn.limits import until
 from apis.shared.memory.models import Kind, MemoryRecord
 from apis.shared.memory.service import MemoryService, get_memory_service, searchable
-from apis.shared.result import Failure, Result, best_effort
+from apis.shared.result import best_effort
 from apis.shared.wiring import once
 
 RECALL_SECONDS = 5.0
@@ -17,6 +16,7 @@ MAX_CONTEXT = 20_000
 
 # kind -> (number of records, least relevance)
 _SEARCHES: dict[Kind, tuple[int, float]] = {"preferences": (5, 0.5), "facts": (10, 0.3), "summaries": (5, 0.3)}
+_WHAT = "long-term memory"
 _WRAPPER = re.compile(r"<(?=\s*/?\s*user_context)", re.IGNORECASE)
 
 
@@ -34,7 +34,7 @@ class MemoryContext:
             return None
         end = asyncio.get_running_loop().time() + self._seconds
         known = await best_effort(
-            _until(end, self._memory.strategy_ids()),
+            until(end, self._memory.strategy_ids(), what=_WHAT),
             reason="Long-term memory is optional personal context; the answer is correct without it.",
             default=dict[Kind, str](),
         )
@@ -46,21 +46,15 @@ class MemoryContext:
     async def _search(self, kind: Kind, user_id: str, session_id: str, query: str, end: float) -> list[MemoryRecord]:
         top_k, least = _SEARCHES[kind]
         records = await best_effort(
-            _until(end, self._memory.search(user_id, kind, query=query, top_k=top_k, session_id=session_id)),
+            until(
+                end,
+                self._memory.search(user_id, kind, query=query, top_k=top_k, session_id=session_id),
+                what=_WHAT,
+            ),
             reason="One kind of long-term memory is missing in this turn; the answer is correct without it.",
             default=list[MemoryRecord](),
         )
         return [record for record in records if record.score is None or record.score >= least]
-
-
-async def _until[T](end: float, work: Coroutine[Any, Any, Result[T, ErrorDetail]]) -> Result[T, ErrorDetail]:
-    """What `work` gives by the event loop's moment `end`, else `timeout`."""
-    task = asyncio.ensure_future(work)
-    await asyncio.wait((task,), timeout=max(0.0, end - asyncio.get_running_loop().time()))
-    if task.done():
-        return task.result()
-    task.cancel()
-    return Failure(timed_out(None, reason="long-term memory"))
 
 
 def _context(texts: Iterable[str]) -> str | None:
