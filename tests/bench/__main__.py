@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from devstack.environment import plumbing
-from tests.bench import costs, files, gate, machine, report, start_up, store, streams
+from tests.bench import assistant, costs, files, gate, machine, report, start_up, store, streams
 from tests.bench.children import ROOT
 
-PARTS = ("start", "store", "costs", "files", "gate", "streams")
+PARTS = ("start", "store", "costs", "files", "gate", "assistant", "streams")
 
 
 def main() -> None:
@@ -56,6 +56,10 @@ def main() -> None:
         gated = gate.measure()
         results["gate"] = asdict(gated)
         show(report.gate_lines(gated))
+    if "assistant" in parts and not chosen.as_other:
+        assisted = assistant.measure()
+        results["assistant"] = asdict(assisted)
+        show(report.assistant_lines(assisted))
     if "streams" in parts:
         streamed = streams.measure()
         results["streams"] = asdict(streamed)

@@ -44,26 +44,30 @@ def measure() -> GateResults:
             "OPENAI_API_KEY": "bench",
             "LOG_LEVEL": "WARNING",
         }
-        open_ms, _ = _first_delta(surroundings, aws_url)
-        gated_ms, calls = _first_delta({**surroundings, "ENABLE_QUOTA_ENFORCEMENT": "true"}, aws_url)
+        open_ms, _ = first_delta(surroundings, aws_url)
+        gated_ms, calls = first_delta({**surroundings, "ENABLE_QUOTA_ENFORCEMENT": "true"}, aws_url)
         return GateResults(open_ms, gated_ms, calls)
 
 
-def _first_delta(environment: Mapping[str, str], aws_url: str) -> tuple[float, float]:
+def first_delta(
+    environment: Mapping[str, str], aws_url: str, *, assistant_id: str | None = None
+) -> tuple[float, float]:
     """The median, and calls per turn; of turns one after the other, each in a session of its own."""
     with (
         tempfile.TemporaryDirectory() as data,
         running_service(INFERENCE_API, {**environment, "SESSIONS_DIR": data}) as service,
     ):
-        _turn(service.base_url)  # loads what the first turn loads
+        _turn(service.base_url, assistant_id)  # loads what the first turn loads
         httpx.post(f"{aws_url}/reset", trust_env=False).raise_for_status()
-        firsts = [_turn(service.base_url) for _ in range(TURNS)]
+        firsts = [_turn(service.base_url, assistant_id) for _ in range(TURNS)]
         counts = httpx.get(f"{aws_url}/counts", trust_env=False).json()
         return median(firsts), sum(counts.values()) / TURNS
 
 
-def _turn(base_url: str) -> float:
-    plan = StreamPlan(**children.address(base_url), direct=False, streams=1, deltas=1, pause_ms=0)
+def _turn(base_url: str, assistant_id: str | None) -> float:
+    plan = StreamPlan(
+        **children.address(base_url), direct=False, streams=1, deltas=1, pause_ms=0, assistant_id=assistant_id
+    )
     streamed = Streams(**children.run_plan("tests.bench.stream_load", plan))
     if streamed.failures:
         msg = "a turn of the benchmark failed"

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.bench import costs, files, gate, start_up, store, streams
+from tests.bench import assistant, costs, files, gate, start_up, store, streams
+from tests.bench.assistant import AssistantResults
 from tests.bench.costs import CostResults
 from tests.bench.files import FileResults
 from tests.bench.gate import GateResults
@@ -219,6 +220,15 @@ def gate_lines(results: GateResults) -> list[str]:
         f"First delta after {results.open_ms:.1f} ms without the gate, {results.gated_ms:.1f} ms with it"
         f" ({results.gated_calls:.1f} calls of AWS), target {gate.TARGET_ADDED_MS:.0f} ms more:"
         f" {verdict(results.added_ms <= gate.TARGET_ADDED_MS)}",
+    ]
+
+
+def assistant_lines(results: AssistantResults) -> list[str]:
+    return [
+        "## Turn with an assistant, one after the other",
+        f"First delta after {results.plain_ms:.1f} ms without, {results.assisted_ms:.1f} ms with one whose documents"
+        f" give five passages ({results.calls:.1f} more calls of AWS), target {assistant.TARGET_ADDED_MS:.0f} ms more:"
+        f" {verdict(results.added_ms <= assistant.TARGET_ADDED_MS)}",
     ]
 
 

@@ -22,7 +22,8 @@ _STAMP = re.compile(rb'"(?:text|content)": ?"(\d{9,}) "')
 
 @dataclass(frozen=True, slots=True)
 class StreamPlan:
-    """`streams` at once, each of `deltas` deltas `pause_ms` apart; `direct` asks the model server itself."""
+    """`streams` at once, each of `deltas` deltas `pause_ms` apart; `direct` asks the model server itself, without the
+    assistant that answers otherwise, if there is one."""
 
     host: str
     port: int
@@ -30,6 +31,7 @@ class StreamPlan:
     streams: int
     deltas: int
     pause_ms: int
+    assistant_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,13 @@ def _request(plan: StreamPlan) -> bytes:
         if plan.direct
         else (
             "/invocations",
-            {"session_id": f"bench-{uuid.uuid4()}", "message": order, "model_id": "bench", "provider": "openai"},
+            {
+                "session_id": f"bench-{uuid.uuid4()}",
+                "message": order,
+                "model_id": "bench",
+                "provider": "openai",
+                "assistant_id": plan.assistant_id,
+            },
         )
     )
     content = json.dumps(body).encode()

@@ -1,20 +1,26 @@
 """Chatting with an assistant: its instructions, what its documents say, and who may."""
 
+import asyncio
+import json
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from devstack.embeddings import by_words
+from tests.e2e.test_bedrock import HELLO
+from tests.support import stored
+from tests.support.aws_wire import Answer, Target
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, answer
 from tests.support.platform import USER_ID, Platform, until
-from tests.support.service_log import FAILED
+from tests.support.service_log import FAILED, SUPPRESSED
 from tests.support.stored.assistants import ASSISTANTS, assistant, document, share
 from tests.support.stored.knowledge import vector
 
 QUESTION = "Until when can I enrol?"
 NEAR = by_words(QUESTION)
+SEARCHED = {"bedrock-runtime", "s3vectors"}
 
 
 @pytest.fixture
@@ -67,6 +73,110 @@ async def test_a_turn_with_an_assistant(
     again = await tables.chat(session_id, "Thanks", assistant_id=assistant_id)
     assert again.names.count("citation") == 2
     assert (await tables.session(session_id))["preferences"]["assistantId"] == assistant_id
+
+
+async def test_e13_a_passage_that_names_no_document_is_cited_all_the_same(
+    tables: Platform, session_id: str, assistant_id: str
+) -> None:
+    """Both are stored with the answer, and shown again with it."""
+    hits = [
+        {"key": "DOC-1#0", "metadata": {"assistant_id": assistant_id, "document_id": "DOC-1", "text": "first"}},
+        {"metadata": {"assistant_id": assistant_id, "text": "second"}},
+    ]
+    found = Answer(200, "application/json", json.dumps({"vectors": hits, "distanceMetric": "cosine"}).encode())
+    with tables.proxy.answering(lambda call: found if call.target.operation == "QueryVectors" else None):
+        turn = await tables.chat(session_id, QUESTION, assistant_id=assistant_id)
+    cited = [
+        {"assistantId": assistant_id, "documentId": "DOC-1", "fileName": "Guide (v1).pdf", "text": "first"},
+        {"assistantId": assistant_id, "documentId": "", "fileName": "Unknown Source", "text": "second"},
+    ]
+    assert turn.events[:2] == [("citation", one) for one in cited]
+    assert turn.names[2] == "message_start"
+    (record,) = tables.of_session(USER_ID, session_id, "C#")
+    assert (record["messageId"], record["citations"]) == (1, cited)
+    assert (await tables.messages(session_id))[1]["citations"] == cited
+
+
+async def test_round_trips(tables: Platform, session_id: str, assistant_id: str) -> None:
+    """Beside those of a turn without one: the assistant with the share, and the search. Attaching it costs none."""
+    calls: list[list[Target]] = []
+    for chosen in (None, assistant_id):
+        with tables.proxy.recording() as recording:
+            turn = await tables.chat(f"{session_id}-{chosen}", QUESTION, assistant_id=chosen)
+            await tables.settled(turn.request_id)
+        calls.append([call.target for call in recording.calls])
+    plain, assisted = calls
+    rows, sessions = tables.variables[ASSISTANTS], tables.variables[stored.SESSIONS]
+    more = [one.operation for one in assisted if one.table == rows or one.service in SEARCHED]
+    assert more == ["BatchGetItem", "InvokeModel", "QueryVectors", "BatchGetItem"]
+    assert sum(one.table == sessions for one in plain) == sum(one.table == sessions for one in assisted)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "table", "containing"),
+    [
+        pytest.param("dynamodb", "Query", stored.SESSIONS, "session", id="F-CHAT-10 session"),
+        pytest.param("bedrock-agentcore", "ListEvents", None, "session", id="F-CHAT-10 messages"),
+        pytest.param("dynamodb", "BatchGetItem", ASSISTANTS, "METADATA", id="F-CHAT-11 F-CHAT-12 assistant"),
+        pytest.param("dynamodb", "BatchGetItem", ASSISTANTS, "DOC#DOC-1", id="F-CHAT-14 D13 rows"),
+        pytest.param("dynamodb", "TransactWriteItems", stored.SESSIONS, "assistant", id="F-CHAT-15 attaching"),
+    ],
+)
+async def test_what_cannot_be_read_or_noted_stops_the_turn(
+    tables: Platform,
+    model: ModelServer,
+    session_id: str,
+    assistant_id: str,
+    service: str,
+    operation: str,
+    table: str | None,
+    containing: str,
+) -> None:
+    text = {"session": session_id, "assistant": assistant_id}.get(containing, containing)
+    named = None if table is None else tables.variables[table]
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service, operation, named, containing=text)):
+        turn = await tables.chat(session_id, QUESTION, assistant_id=assistant_id)
+    assert (turn.status, turn.error["code"]) == (200, "service_unavailable")
+    assert turn.headers["X-Error-Code"] == "service_unavailable"
+    assert "citation" not in turn.names
+    assert turn.names[-1] == "done"
+    assert model.calls == []
+    await tables.settled(turn.request_id)
+    (record,) = tables.records(turn.request_id, FAILED)
+    assert record["code"] == "service_unavailable"
+
+
+async def test_f_chat_13_a_mark_that_fails_takes_nothing_from_the_turn(
+    tables: Platform, model: ModelServer, session_id: str
+) -> None:
+    model.script(HELLO, HELLO)
+    pat = tables.sign_in(str(uuid4().int)[:9], "Staff", email="pat@example.edu")
+    made = owned_by_ada(tables, visibility="SHARED")
+    tables.store(share(made, "pat@example.edu"))
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="UpdateItem", table=tables.variables[ASSISTANTS])):
+        turn = await tables.chat(session_id, user=pat, assistant_id=made, model_id=None)
+        await tables.settled(turn.request_id)
+    assert turn.failure is None
+    (record,) = tables.records(turn.request_id, SUPPRESSED)
+    assert record["code"] == "service_unavailable"
+    await tables.chat(session_id, user=pat, assistant_id=made, model_id=None)
+    await until(lambda: is_opened(tables, made))
+
+
+async def test_two_who_attach_an_assistant_at_once_get_one(
+    tables: Platform, model: ModelServer, session_id: str, assistant_id: str
+) -> None:
+    """The second first message is refused, or comes too late for another assistant."""
+    another = owned_by_ada(tables, visibility="PUBLIC")
+    turns = await asyncio.gather(
+        *(tables.chat(session_id, QUESTION, assistant_id=one) for one in (assistant_id, another))
+    )
+    first, second = sorted(turns, key=lambda turn: turn.status)
+    assert (first.status, first.failure) == (200, None)
+    assert second.status in {400, 409}
+    bound = (await tables.session(session_id))["preferences"]["assistantId"]
+    assert bound == (assistant_id if first is turns[0] else another)
+    assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]
 
 
 async def test_without_documents_the_instructions_answer(tables: Platform, model: ModelServer, session_id: str) -> None:

@@ -29,7 +29,7 @@ HANGING_AT_ONCE = {"dynamodb": 16}
 HANGING_AT_ONCE_ELSEWHERE = 5
 """A hanging call may hold a thread of the service, and the cases beside it need some too."""
 
-SCANNED = (stored.MODELS, stored.ROLES, stored.QUOTAS, stored.USERS)
+SCANNED = (stored.MODELS, stored.ROLES, stored.QUOTAS, stored.USERS, stored.OAUTH_PROVIDERS, stored.ASSISTANTS)
 """Tables that requests read whole: each case would make every later one slower."""
 
 EXPECTED_CODES: dict[FaultKind, frozenset[str]] = {

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from typing import Any
 
 import boto3
@@ -35,8 +34,18 @@ def proxy(aws: EmbeddedAws) -> Iterator[FaultProxy]:
 
 
 @pytest.fixture(scope="module")
-def client(proxy: FaultProxy, environment: Mapping[str, str]) -> Client:
-    def make(service: str, attempts: int = 1, *, patience: float = 10) -> Any:
+def client(proxy: FaultProxy) -> Client:
+    return clients(proxy, read_timeout=10)
+
+
+@pytest.fixture(scope="module")
+def hasty(proxy: FaultProxy) -> Client:
+    """For calls that are not answered; what is answered must be by then, too."""
+    return clients(proxy, read_timeout=1)
+
+
+def clients(proxy: FaultProxy, *, read_timeout: float) -> Client:
+    def make(service: str, attempts: int = 1) -> Any:
         return boto3.client(
             service,
             endpoint_url=proxy.url,
@@ -44,7 +53,7 @@ def client(proxy: FaultProxy, environment: Mapping[str, str]) -> Client:
             aws_access_key_id="id",
             aws_secret_access_key="secret",
             config=Config(
-                read_timeout=patience, retries={"mode": "standard", "total_max_attempts": attempts}, proxies={}
+                read_timeout=read_timeout, retries={"mode": "standard", "total_max_attempts": attempts}, proxies={}
             ),
         )
 
@@ -131,7 +140,7 @@ def test_refusals_speak_the_protocol_of_the_service(
 @pytest.mark.parametrize(("service", "operation"), OPERATIONS)
 def test_broken_connections(
     proxy: FaultProxy,
-    client: Client,
+    hasty: Client,
     environment: Mapping[str, str],
     service: str,
     operation: str,
@@ -140,10 +149,8 @@ def test_broken_connections(
 ) -> None:
     # S3 hands out the body as a stream: there the connection breaks while it is read.
     expected = (exception, sdk.ResponseStreamingError, ConnectionError) if service == "s3" else exception
-    # An object is put, without a fault, before it is got.
-    impatient = partial(client, patience=1 if service == "s3" else 0.3)
     with proxy.injecting(Fault(kind, service, operation)), pytest.raises(expected):
-        OPERATIONS[service, operation](impatient, environment)
+        OPERATIONS[service, operation](hasty, environment)
 
 
 def test_a_corrupt_item_keeps_its_keys(proxy: FaultProxy, client: Client, environment: Mapping[str, str]) -> None:
@@ -167,10 +174,10 @@ def test_an_answer_without_content_cannot_be_corrupted(
 
 @pytest.mark.parametrize("kind", [FaultKind.THROTTLED, FaultKind.SERVER_ERROR, FaultKind.TIMEOUT, FaultKind.RESET])
 def test_the_sdk_retries_what_is_worth_it(
-    proxy: FaultProxy, client: Client, environment: Mapping[str, str], kind: FaultKind
+    proxy: FaultProxy, hasty: Client, environment: Mapping[str, str], kind: FaultKind
 ) -> None:
     with proxy.recording() as recording, proxy.injecting(Fault(kind, once=True)) as injection:
-        get_item(partial(client, patience=1), environment, attempts=2)
+        get_item(hasty, environment, attempts=2)
     assert injection.hits == 1
     assert [attempt.attempt for attempt in recording.attempts] == [1, 2]
     assert len(recording.calls) == 1

@@ -24,6 +24,7 @@ from devstack import model, objects
 from devstack.environment import plumbing
 from devstack.ports import free_port
 from tests.support.documents import pdf
+from tests.support.model_server import OPENAI_MODELS, ModelServer, answer
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -113,10 +114,10 @@ def test_the_printed_command_streams_an_answer_and_the_session_has_messages_toke
         printed = run.wait_for(READY + "; Ctrl-C stops it.")
         run.wait_for("/messages\n")
         (curl,) = re.findall(r"^  (curl -N .+)$", run.text(), re.MULTILINE)
-        answer = subprocess.run(
+        printed_command = subprocess.run(
             shlex.split(curl), env=plumbing(), capture_output=True, text=True, timeout=200, check=True
         )
-        streamed = events(answer.stdout)
+        streamed = events(printed_command.stdout)
         names = [name for name, _ in streamed if name != "ping"]  # a busy machine keeps the stream alive first
         assert names[0] == "message_start"
         assert names[-1] == "done"
@@ -139,15 +140,40 @@ def test_the_printed_command_streams_an_answer_and_the_session_has_messages_toke
             assert httpx.get(f"http://127.0.0.1:{run.ports[name]}/docs", trust_env=False).status_code == 200
 
         with httpx.Client(base_url=f"http://127.0.0.1:{run.ports['app']}", trust_env=False, timeout=30) as app:
-            assert uploaded(app, pdf("The library is open until nine."))["chunkCount"] == 1
+            document = uploaded(app, pdf("The library is open until nine."))
+        assert document["chunkCount"] == 1
 
         inference = f"http://127.0.0.1:{run.ports['inference']}"
-        document = httpx.get(f"{inference}/openapi.json", trust_env=False).json()
-        (example,) = document["components"]["schemas"]["InvocationRequest"]["examples"]
-        tried = httpx.post(f"{inference}/invocations", json=example, trust_env=False, timeout=200)
-        names = [name for name, _ in events(tried.text)]
+        published = httpx.get(f"{inference}/openapi.json", trust_env=False).json()
+        (example,) = published["components"]["schemas"]["InvocationRequest"]["examples"]
+        asked = {**example, "assistant_id": document["assistantId"]}
+        tried = httpx.post(f"{inference}/invocations", json=asked, trust_env=False, timeout=200)
+        streamed = events(tried.text)
+        names = [name for name, _ in streamed]
+        assert [data["text"] for name, data in streamed if name == "citation"] == ["The library is open until nine."]
         assert "content_block_delta" in names
         assert "stream_error" not in names
+
+
+def test_models_of_bedrock_are_answered_by_the_model_of_the_stack(tmp_path: Path) -> None:
+    scripted = ModelServer(listings={OPENAI_MODELS: lambda _: {"status": 200, "body": {"data": [{"id": "m"}]}}})
+    with scripted.running_in_a_thread(), devstack(tmp_path, "--model-url", f"{scripted.url}/v1") as run:
+        run.wait_for("/messages\n")
+        with httpx.Client(base_url=f"http://127.0.0.1:{run.ports['app']}", trust_env=False, timeout=30) as app:
+            document = uploaded(app, pdf("The library is open until nine."))
+            scripted.script(answer("Until nine."), answer("Hi."), answer("Opening Hours"))
+
+            tried = app.post(f"/assistants/{document['assistantId']}/test-chat", json={"message": "How long?"})
+            streamed = app.post("/chat/stream", json={"session_id": "s1", "message": "hi"})
+            named = app.post("/chat/generate-title", json={"session_id": "s1", "input": "hi"})
+            listed = app.get("/admin/bedrock/models")
+
+    assert '"text": "Until nine."' in tried.text
+    assert '"text": "Hi."' in streamed.text
+    assert named.json()["title"] == "Opening Hours"
+    assert [model["modelName"] for model in listed.json()["models"]] == ["m on this machine"]
+    assert "The library is open until nine." in scripted.calls[0]["messages"][-1]["content"]
+    assert {call["model"] for call in scripted.calls} == {"m"}
 
 
 def uploaded(app: httpx.Client, data: bytes) -> dict[str, object]:

@@ -1,9 +1,10 @@
 """A DynamoDB endpoint for benchmarks: canned answers for what one user has, and for costs, in a process of its own.
 
 `python -m tests.support.fast_aws PORT` serves SESSIONS sessions and CATALOGUE tools and models each, whatever is asked
-or written, and a month in which USERS users had costs. It answers in a few microseconds, so that what a benchmark
-measures is the client. Control, over the same port: `GET /counts` how often each operation was called, `POST /reset`
-forget that, `POST /delay/20` answer 20 ms later.
+or written, and a month in which USERS users had costs. It is also an embedding model and a vector index, in which the
+assistant has PASSAGES. It answers in a few microseconds, so that what a benchmark measures is the client. Control,
+over the same port: `GET /counts` how often each operation was called, `POST /reset` forget that, `POST /delay/20`
+answer 20 ms later.
 """
 
 import asyncio
@@ -21,6 +22,8 @@ SESSIONS = 20
 CATALOGUE = 20
 USERS = 10_000
 FILES = 1_000
+ASSISTANT_ID = "ast-bench"
+PASSAGES = 5
 MONTH = "2025-01"
 _LENGTH = re.compile(rb"content-length: *(\d+)", re.IGNORECASE)
 _TARGET = re.compile(rb"x-amz-target: *DynamoDB_20120810\.(\w+)", re.IGNORECASE)
@@ -250,7 +253,53 @@ def _files(limit: int) -> bytes:
     return _http({"Items": some, "Count": len(some), "ScannedCount": len(some)})
 
 
+def _of_assistant(sort_key: str, **attributes: str) -> dict[str, Any]:
+    named = {"PK": f"AST#{ASSISTANT_ID}", "SK": sort_key, "assistantId": ASSISTANT_ID, **attributes}
+    return {name: {"S": value} for name, value in {**named, "createdAt": _TIME, "updatedAt": _TIME}.items()}
+
+
+def _rows(*items: dict[str, Any]) -> bytes:
+    return _http({"Responses": {"rag-assistants": items}, "UnprocessedKeys": {}})
+
+
+_ASSISTANT = _rows(_of_assistant("METADATA", ownerId=USER_ID, name="Bench", instructions="Answer as a biologist."))
+_DOCUMENTS = _rows(
+    *(
+        {
+            **_of_assistant(
+                f"DOC#DOC-{number}",
+                documentId=f"DOC-{number}",
+                filename=f"Guide {number}.pdf",
+                contentType="application/pdf",
+                s3Key="k",
+                status="complete",
+            ),
+            "sizeBytes": {"N": "3"},
+            "chunkCount": {"N": "9"},
+        }
+        for number in range(PASSAGES)
+    )
+)
+_EMBEDDING = _http({"embedding": [1.0, *[0.0] * 1023]})
+_HITS = _http(
+    {
+        "vectors": [
+            {
+                "key": f"DOC-{number}#0",
+                "distance": number / 10,
+                "metadata": {"assistant_id": ASSISTANT_ID, "document_id": f"DOC-{number}", "text": "passage " * 50},
+            }
+            for number in range(PASSAGES)
+        ],
+        "distanceMetric": "cosine",
+    }
+)
+_BY_PATH = {"/model/": ("InvokeModel", _EMBEDDING), "/QueryVectors": ("QueryVectors", _HITS)}
+
+
 def answer(operation: bytes, body: bytes) -> bytes:
+    if operation == b"BatchGetItem":
+        return _ASSISTANT if b'"METADATA"' in body else _DOCUMENTS
     if b'"user-files"' in body:
         limit = _LIMIT.search(body)
         return _files(int(limit.group(1)) if limit else FILES) if operation == b"Query" else _EMPTY
@@ -324,19 +373,24 @@ class _Endpoint(asyncio.Protocol):
 
     def _handle(self, head: bytes, body: bytes) -> None:
         target = _TARGET.search(head)
-        if target is None:
-            self.transport.write(self._control(head))
-            return
-        operation = target.group(1)
-        type(self).calls[operation.decode()] += 1
-        reply = answer(operation, body)
+        path = head.split(b" ", 2)[1].decode()
+        known = next((told for begin, told in _BY_PATH.items() if path.startswith(begin)), None)
+        if target is not None:
+            operation = target.group(1)
+            self._answer(operation.decode(), answer(operation, body))
+        elif known is not None:
+            self._answer(*known)
+        else:
+            self.transport.write(self._control(path))
+
+    def _answer(self, operation: str, reply: bytes) -> None:
+        type(self).calls[operation] += 1
         if self.delay_seconds:
             asyncio.get_running_loop().call_later(self.delay_seconds, self.transport.write, reply)
         else:
             self.transport.write(reply)
 
-    def _control(self, head: bytes) -> bytes:
-        path = head.split(b" ", 2)[1].decode()
+    def _control(self, path: str) -> bytes:
         kind = type(self)
         if path == "/reset":
             kind.calls.clear()

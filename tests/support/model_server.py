@@ -29,7 +29,6 @@ written one after the other:
 import argparse
 import asyncio
 import base64
-import binascii
 import json
 import re
 import socket
@@ -42,6 +41,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from devstack import event_stream
 from tests.support.model_rules import illegality, refused
 
 type Reply = dict[str, Any]
@@ -382,9 +382,7 @@ def gemini_text(text: str, finish: str | None = None, **members: Any) -> dict[st
 
 
 class _Bedrock(_Stream):
-    """`application/vnd.amazon.eventstream`: length, header length, CRC, headers, payload, CRC."""
-
-    content_type = "application/vnd.amazon.eventstream"
+    content_type = event_stream.CONTENT_TYPE
 
     def __init__(self, writer: asyncio.StreamWriter) -> None:
         super().__init__(writer)
@@ -415,15 +413,7 @@ class _Bedrock(_Stream):
 
 
 def frame(headers: dict[str, str], payload: dict[str, Any]) -> bytes:
-    body = json.dumps(payload, default=_base64).encode()
-    head = b"".join(_header(name, text) for name, text in {**headers, ":content-type": "application/json"}.items())
-    prelude = struct.pack("!II", 12 + len(head) + len(body) + 4, len(head))
-    message = prelude + struct.pack("!I", binascii.crc32(prelude)) + head + body
-    return message + struct.pack("!I", binascii.crc32(message))
-
-
-def _header(name: str, text: str) -> bytes:
-    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(text)) + text.encode()
+    return event_stream.frame(headers, json.dumps(payload, default=_base64).encode())
 
 
 def _base64(value: object) -> str:

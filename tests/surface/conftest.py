@@ -27,7 +27,7 @@ class Surface:
         return self.services[name].base_url
 
     def document(self, name: str) -> dict[str, Any]:
-        answer = httpx.get(f"{self.url(name)}/openapi.json", trust_env=False)
+        answer = httpx.get(f"{self.url(name)}/openapi.json", trust_env=False, timeout=60)
         return dict(answer.raise_for_status().json())
 
     @property

@@ -27,7 +27,7 @@ def service(request: pytest.FixtureRequest, provider: IdentityProvider) -> Itera
 
 
 def found(service: Service) -> list[tuple[str, str]]:
-    return admin_operations(httpx.get(f"{service.base_url}/openapi.json", trust_env=False).json())
+    return admin_operations(httpx.get(f"{service.base_url}/openapi.json", trust_env=False, timeout=60).json())
 
 
 def call(service: Service, method: str, path: str, headers: dict[str, str]) -> httpx.Response:

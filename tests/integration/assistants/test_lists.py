@@ -117,6 +117,27 @@ async def test_a6_f_ast_15_130_shared_ones_of_which_one_is_gone(in_table: Assist
         await in_table.assert_failed(await in_table("GET", by=them), 503, "service_unavailable")
 
 
+async def test_f_ast_22_all_pages_of_what_is_shared_are_read(in_table: Assistants) -> None:
+    """Shares that do not fit into one page of the store; a page that fails is not the end."""
+    them, platform = in_table.person(), in_table.platform
+    shared = [in_table.an_id() for _ in range(4)]
+    platform.store(*(assistant(in_table.owner.user_id, one, visibility="SHARED") for one in shared))
+    platform.store(*(share(one, them.email, note="x" * 380_000) for one in shared))
+    with platform.proxy.recording(containing=f"SHARE#{them.email}") as recording:
+        assert sorted(ids(await in_table.listed(by=them))) == sorted(shared)
+    assert [call.target.operation for call in recording.calls] == ["Query", "Query"]
+    limited = await in_table("GET", "?limit=1", by=them)
+    assert sorted(ids(limited.json()["assistants"])) == sorted(shared), (
+        "what is shared does not count towards the limit"
+    )
+    with platform.proxy.injecting(
+        Fault(FaultKind.THROTTLED, operation="Query", containing=f"SHARE#{them.email}", nth=2)
+    ):
+        await in_table.assert_failed(await in_table("GET", by=them), 503, "service_unavailable")
+    for one in shared:
+        assert (await in_table("DELETE", f"/{one}")).status_code == 204
+
+
 @pytest.mark.parametrize("nth", [1, 2])
 async def test_f_ast_11_14_a_list_that_cannot_be_read_is_not_empty(in_table: Assistants, nth: int) -> None:
     """Neither of the two queries may fail: own ones, and shares."""

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.platform import USER_ID, Platform, inline_file
 
-TRANSCRIPT = Path(__file__).parents[2] / "contract" / "transcripts" / "multimodal.sse"
+TRANSCRIPT = Path(__file__).with_name("multimodal.sse")
 
 
 async def test_a_message_is_repeated_word_by_word(tables: Platform) -> None:

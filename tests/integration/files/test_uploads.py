@@ -352,6 +352,41 @@ async def test_no_room_when_it_is_finished(tables: Platform, user: User, client:
     assert quota_row(tables, user) == (QUOTA, 2)
 
 
+async def test_room_that_is_made_while_a_file_is_refused(tables: Platform, user: User, client: Uploads) -> None:
+    """Whoever is second does not delete the object of a file that is ready by then."""
+    upload_id = file_of(tables, user, status="pending")
+    usage_of_user = f'USER#{user.user_id}"}},"SK":{{"S":"QUOTA"'
+    with (
+        cancelled(tables, user, "None", "ConditionalCheckFailed", times=1),
+        tables.proxy.holding("GetItem", containing=usage_of_user) as hold,
+    ):
+        refused = asyncio.create_task(client.complete(upload_id))
+        await hold.has(1)
+        assert (await client.complete(upload_id)).status_code == 200
+    assert (await refused).status_code == 409
+    assert client.row(upload_id)["status"] == "ready"
+    assert has_object(tables, upload_id)
+    assert quota_row(tables, user) == (10, 1)
+
+
+@pytest.mark.parametrize(("freed", "status"), [(False, 429), (True, 404)], ids=["no room yet", "room meanwhile"])
+async def test_a_refusal_that_breaks_off_is_finished(
+    tables: Platform, user: User, client: Uploads, freed: bool, status: int
+) -> None:
+    counted(tables, user, QUOTA, 1)
+    upload_id = file_of(tables, user, status="pending")
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="DeleteObject", containing=user.user_id)):
+        assert (await client.complete(upload_id)).status_code == 503
+    assert client.row(upload_id)["status"] == "pending"
+    if freed:
+        counted(tables, user, 0, 0)
+    answers = [await client.complete(upload_id) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [status, 409]
+    assert client.row(upload_id)["status"] == "failed"
+    assert not has_object(tables, upload_id)
+    assert quota_row(tables, user) == ((0, 0) if freed else (QUOTA, 1))
+
+
 async def test_many_at_once(tables: Platform, user: User, client: Uploads) -> None:
     """Each counts once, and is given back once."""
     ids = [file_of(tables, user, status="pending") for _ in range(5)]

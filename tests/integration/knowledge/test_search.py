@@ -175,6 +175,9 @@ ODD: dict[str, tuple[dict[str, Any], Chunk]] = {
     "metadata absent": ({"key": "DOC-a#0"}, Chunk("", None, "DOC-a#0", "DOC-a", "n.pdf")),
     "text null": ({"key": "DOC-a#0", "metadata": {"text": None}}, Chunk("", None, "DOC-a#0", "DOC-a", "n.pdf")),
     "text a number": ({"key": "DOC-a#0", "metadata": {"text": 7}}, Chunk("", None, "DOC-a#0", "DOC-a", "n.pdf")),
+    "half a character": (
+        {"key": "DOC-a#0", "metadata": {"text": "a\ud83d"}}, Chunk("a", None, "DOC-a#0", "DOC-a", "n.pdf"),
+    ),
     "key absent": ({"metadata": {"document_id": "DOC-a", "text": "t"}}, Chunk("t", None, "", "DOC-a", "n.pdf")),
     "only the key names the document": (
         {"key": "DOC-a#1", "metadata": {"text": "t", "document_id": None}},

@@ -3,13 +3,15 @@
 import asyncio
 import gzip
 import json
+import socket
+import threading
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from agents.outgoing import addresses, pages
+from agents.outgoing import addresses, guard, pages
 from agents.outgoing.addresses import AllowedHosts
 from agents.outgoing.pages import PageFetcher, PageLimits
 from agents.tools.web_pages import fetch_url_content
@@ -82,6 +84,7 @@ NOT_PUBLIC = [
     "①②⑦.0.0.1",
     "10.0.0.1",
     "[2002:7f00:1::]",
+    "168.63.129.16",
 ]
 
 
@@ -149,6 +152,25 @@ async def test_a_name_is_what_it_resolves_to(site: WebSite, answers: list[str]) 
     fetched = await PageFetcher(allowed=AllowedHosts(), resolve=resolver).fetch("HTTP://EXAMPLE.COM/")
     assert fetched.failure().code == "bad_request"
     assert resolver.asked == [("example.com", 80)]
+
+
+async def test_names_that_are_never_answered_hold_up_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever owns a name decides how long the system waits for it."""
+    answered = threading.Event()
+
+    def hanging(*_: object, **__: object) -> list[object]:
+        answered.wait()
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", hanging)
+    asking = [asyncio.create_task(guard.resolve(f"{number}.example", 80)) for number in range(40)]
+    try:
+        async with asyncio.timeout(2):
+            await asyncio.sleep(0)
+            assert await asyncio.to_thread(lambda: "served") == "served"
+    finally:
+        answered.set()
+        await asyncio.gather(*asking)
 
 
 async def test_the_connection_goes_to_the_address_that_was_checked(

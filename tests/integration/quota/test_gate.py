@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,8 @@ from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer
 from tests.support.platform import ROLE, Answer, Platform, User, running_platform, until
 from tests.support.service_log import FAILED, SUPPRESSED
+from tests.support.stored.assistants import assistant, document
+from tests.support.stored.knowledge import vector
 
 BLOCKED = [
     "message_start",
@@ -439,6 +442,81 @@ async def test_the_gate_comes_before_model_and_files(spender: Spender) -> None:
     operations = {call.target.operation for call in recording.calls}
     assert operations.isdisjoint({"RetrieveMemoryRecords", "GetObject"})
     assert stored.FILES not in {call.target.table for call in recording.calls}
+
+
+SEARCHING = {"InvokeModel", "QueryVectors"}
+
+
+@pytest.fixture
+def assistant_id(spender: Spender) -> str:
+    """One of the spender's, with a document."""
+    made = f"ast-{spender.user.user_id}"
+    spender.platform.store(
+        assistant(spender.user.user_id, made), document(made, "DOC-1"), vector(made, "DOC-1", 0, "Fees are due in May.")
+    )
+    return made
+
+
+async def test_a_blocked_turn_of_an_assistant_pays_for_no_search(
+    spender: Spender, model: ModelServer, assistant_id: str
+) -> None:
+    """And the session stays with its assistant."""
+    spender.limited(10)
+    spender.spent("12")
+    with spender.platform.proxy.recording() as recording:
+        answers = [await spender.chat(assistant_id=assistant_id) for _ in range(2)]
+    assert [answer.names for answer in answers] == [BLOCKED, BLOCKED]
+    assert SEARCHING.isdisjoint(call.target.operation for call in recording.calls)
+    assert model.requests == []
+    session = await spender.platform.session(spender.session_id, user=spender.user)
+    assert session["preferences"]["assistantId"] == assistant_id
+
+
+async def test_a_blocked_turn_binds_no_session_to_an_assistant_that_is_not_for_the_user(spender: Spender) -> None:
+    foreign = f"ast-foreign-{spender.user.user_id}"
+    spender.platform.store(assistant("Ada", foreign))
+    spender.limited(10)
+    spender.spent("12")
+    assert (await spender.chat(assistant_id=foreign)).names == BLOCKED
+    session = await spender.platform.session(spender.session_id, user=spender.user)
+    assert not (session.get("preferences") or {}).get("assistantId")
+
+
+@pytest.mark.parametrize("spent", ["12", None], ids=["used up", "a gate that cannot be asked"])
+async def test_a_test_chat_that_the_gate_stops(
+    spender: Spender, model: ModelServer, assistant_id: str, spent: str | None
+) -> None:
+    """An HTTP error before anything is paid for; nothing of it is kept but what the audit needs."""
+    platform, path = spender.platform, f"/assistants/{assistant_id}/test-chat"
+    spender.limited(10)
+    down = Fault(FaultKind.THROTTLED, table=platform.variables[stored.SUMMARIES], containing=spender.user.user_id)
+    if spent is not None:
+        spender.spent(spent)
+    with platform.proxy.recording() as recording, nullcontext() if spent else platform.proxy.injecting(down):
+        answer = await platform.ask(spender.user, "POST", path, {"message": "When are fees due?"})
+    expected = (429, "quota_exceeded") if spent else (503, "service_unavailable")
+    assert (answer.status_code, answer.json()["code"]) == expected
+    assert SEARCHING.isdisjoint(call.target.operation for call in recording.calls)
+    assert model.requests == []
+    if spent:
+        await until(lambda: _is_recorded(spender))
+        assert all(event["metadata"]["session_id"].startswith("test-") for event in spender.events)
+
+
+async def _is_recorded(spender: Spender) -> bool:
+    return spender.kinds == {"warning": 1, "block": 1}
+
+
+async def test_a_test_chat_with_a_warning(spender: Spender, model: ModelServer, assistant_id: str) -> None:
+    """The client reads what was found first, always."""
+    spender.limited(10)
+    spender.spent("8.5")
+    answer = await spender.platform.ask(
+        spender.user, "POST", f"/assistants/{assistant_id}/test-chat", {"message": "hi"}
+    )
+    names = [line.removeprefix("event: ") for line in answer.text.splitlines() if line.startswith("event: ")]
+    assert names[:3] == ["debug", "quota_warning", "message_start"]
+    assert names[-1] == "done"
 
 
 async def test_m3_turns_of_one_moment_are_all_billed_and_the_next_is_blocked(

@@ -41,6 +41,9 @@ class Tokens:
             self.outcome = self.renewed
         return self.outcome
 
+    async def to_reconnect(self, _: str, provider_id: str) -> Result[NotConnected, ErrorDetail]:
+        return Success(NotConnected(provider_id, "P One", CONNECT, needs_reauth=True))
+
 
 @pytest.fixture
 def tokens() -> Tokens:
@@ -295,6 +298,20 @@ async def test_a_token_that_the_server_refuses(
     assert answer["status"] == ("success" if status == "success" else "error")
     if status == "not_connected":
         assert answer["content"][1]["json"]["needs_reauth"] is True
+
+
+async def test_a_token_that_is_refused_by_a_server_that_began_anew(
+    servers: ToolServers, server: ToolServer, tokens: Tokens
+) -> None:
+    """M1 and M10 at once: the user is told to connect anew, by the name that the provider is known by."""
+    tools = await connected(servers, external(server, oauth="p1"))
+    server.replies["tools/call"] = lambda _: Response(status_code=404)
+    server.replies["initialize"] = lambda _: Response(status_code=401)
+    answer = await run(tools)
+    assert "The connection to P One has expired" in answer["content"][0]["text"]
+    assert answer["content"][1]["json"]["provider_name"] == "P One"
+    assert [one.headers["authorization"] for one in server.of("initialize")[1:]] == ["Bearer AT1", "Bearer AT2"]
+    assert len(server.of("tools/call")) == 1
 
 
 async def test_a_token_that_is_refused_at_the_start(servers: ToolServers, server: ToolServer, tokens: Tokens) -> None:

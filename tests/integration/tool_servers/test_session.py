@@ -1,7 +1,9 @@
 """The protocol towards one server, which does all that servers were seen to do."""
 
 import asyncio
+import gzip
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -317,6 +319,49 @@ async def test_a_huge_answer(server: ToolServer, session: Session, monkeypatch: 
     assert "too large" in await calls(session)
     server.replies["tools/call"] = lambda heard: events(event(answer_to(heard, "x" * 3_000_000)))
     assert "too large" in await calls(session)
+
+
+def zipped(body: bytes, *, encoding: str = "gzip", times: int = 1) -> Response:
+    for _ in range(times):
+        body = gzip.compress(body)
+    return Response(body, headers={"content-type": "application/json", "content-encoding": encoding})
+
+
+async def test_an_answer_that_a_proxy_has_compressed(server: ToolServer, session: Session) -> None:
+    await started(session)
+    server.replies["tools/call"] = lambda heard: zipped(json.dumps(answer_to(heard)).encode())
+    assert await calls(session) == "here"
+
+
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        pytest.param(lambda _: zipped(bytes(10_000_000)), "too large", id="once"),
+        pytest.param(lambda _: zipped(bytes(10_000_000), times=2, encoding="gzip, gzip"), "be read", id="twice"),
+        pytest.param(lambda _: zipped(b"", encoding="br"), "be read", id="another"),
+        pytest.param(lambda _: zipped(b"", times=0), "be read", id="nothing"),
+        pytest.param(
+            lambda _: Response(b"what?", headers={"content-encoding": "gzip", "content-type": "application/json"}),
+            "be read",
+            id="not at all",
+        ),
+        pytest.param(lambda _: events("data:\n" * 40_000), "too large", id="lines of nothing"),
+    ],
+)
+async def test_what_a_small_answer_may_become(
+    server: ToolServer, session: Session, monkeypatch: pytest.MonkeyPatch, reply: Reply, told: str
+) -> None:
+    """A server that wants to fill the memory of the process."""
+    monkeypatch.setattr(sessions, "MAX_ANSWER_BYTES", 100_000)
+    await started(session)
+    response = reply(server.requests[0])
+    server.replies["tools/call"] = lambda _: response
+    tracemalloc.start()
+    try:
+        assert told in await calls(session)
+        assert tracemalloc.get_traced_memory()[1] < 3_000_000
+    finally:
+        tracemalloc.stop()
 
 
 async def test_a_connection_that_was_closed_meanwhile(session: Session) -> None:

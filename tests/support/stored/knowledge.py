@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from tests.support.stored.things import LEFT_OUT, Row, StoredVector
+from tests.support.stored.things import LEFT_OUT, StoredVector
 
 ASSISTANTS: Final = "ASSISTANTS_TABLE_NAME"
 VECTOR_BUCKET: Final = "ASSISTANTS_VECTOR_STORE_BUCKET_NAME"
@@ -36,29 +36,3 @@ def vectors(assistant_id: str, document_id: str, count: int) -> Iterator[StoredV
     """Chunks with their numbers as texts, nearer to the first axis the lower they are."""
     for number in range(count):
         yield vector(assistant_id, document_id, number, f"chunk {number}", at=(1.0, number / 100))
-
-
-def document(assistant_id: str, document_id: str, **attributes: Any) -> Row:
-    """A document that was ingested, with three chunks."""
-    item = {
-        "PK": f"AST#{assistant_id}",
-        "SK": f"DOC#{document_id}",
-        "documentId": document_id,
-        "assistantId": assistant_id,
-        "filename": "My Notes (v1).PDF",
-        "contentType": "application/pdf",
-        "sizeBytes": 3,
-        "s3Key": f"assistants/{assistant_id}/documents/{document_id}/my_notes_(v1).pdf",
-        "status": "complete",
-        "chunkCount": 3,
-        "createdAt": "2025-01-15T10:30:00Z",
-        "updatedAt": "2025-01-15T10:30:00Z",
-        **attributes,
-    }
-    return Row(ASSISTANTS, {name: value for name, value in item.items() if value is not LEFT_OUT})
-
-
-def ghost(assistant_id: str, document_id: str) -> Row:
-    """What the ingestion leaves of a document that was deleted meanwhile."""
-    kept = {"status": "complete", "chunkCount": 8, "updatedAt": "2025-01-15T10:30:00Z"}
-    return Row(ASSISTANTS, {"PK": f"AST#{assistant_id}", "SK": f"DOC#{document_id}", **kept})

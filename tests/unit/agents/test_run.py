@@ -6,9 +6,12 @@ from typing import Any
 import pytest
 
 from agents.config import ModelConfig, Provider
+from agents.history import RESULT_TOO_LARGE
 from agents.providers import build_model
 from agents.run import EMPTY_ANSWER, TOOL_FAILED
-from apis.shared.errors import ErrorCode, service_unavailable
+from agents.tools.mcp.servers import RemoteTool
+from apis.shared.errors import ErrorCode, ErrorDetail, bad_request, service_unavailable
+from apis.shared.result import Failure, Result
 from apis.shared.sessions.models import Message
 from apis.shared.wiring import forget_all
 from tests.support.model_server import ModelServer, Reply, answer, events, gemini_text, tool_call, usage
@@ -227,6 +230,45 @@ async def test_a_message_that_cannot_be_stored_ends_the_run_with_that_failure(
     assert (error, error.context, error.retry_after) == (refusal, {"table": "t"}, 3)
     assert len(conversation.messages) == refuses
     assert len(run.progress.calls) == (0 if refuses < 2 else 1)
+
+
+class SmallStore(Conversation):
+    """Takes messages of so many characters."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.most = most
+
+    async def append(self, message: Message) -> Result[None, ErrorDetail]:
+        return Failure(bad_request("too large")) if len(repr(message)) > self.most else await super().append(message)
+
+
+@pytest.mark.parametrize(
+    ("most", "kept"),
+    [
+        pytest.param(30_000, [["said", "image"], ["said", "image"]], id="fits"),
+        pytest.param(15_000, [["said", "[image, png, 9 KB, too large to be kept]"]] * 2, id="without images"),
+        pytest.param(600, [[RESULT_TOO_LARGE]] * 2, id="without anything"),
+    ],
+)
+async def test_results_that_the_store_finds_too_large_are_no_failing_turn(
+    provider: ModelServer, most: int, kept: list[list[str]]
+) -> None:
+    """M7: all results of one answer are one message of the store. What is kept is what everybody gets."""
+
+    async def draw(_: Any) -> dict[str, Any]:
+        said = {"text": "said" if most > 600 else "said" * 500}
+        return {"status": "success", "content": [said, {"image": {"format": "png", "source": {"bytes": b"x" * 9_500}}}]}
+
+    provider.script(tool_call(("t1", "draw", {}), ("t2", "draw", {})), answer("Seen"))
+    conversation = SmallStore(most)
+    items = await turn(conversation, remote_tools=[RemoteTool("draw", "Draws.", {"type": "object"}, draw)])
+    assert summary(items)
+    shown = [result_of(items, n)["content"] for n in range(2)]
+    stored = [block["toolResult"]["content"] for block in conversation.messages[2]["content"]]
+    for found in (shown, stored):
+        assert [[block.get("text", "image") for block in blocks] for blocks in found] == kept
+    assert len(conversation.messages) == 4
 
 
 async def test_remembered_context_reaches_the_model_and_is_not_stored(provider: ModelServer) -> None:

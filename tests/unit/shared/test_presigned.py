@@ -88,6 +88,13 @@ async def test_what_is_signed(checksums: str | None, monkeypatch: pytest.MonkeyP
     assert put["X-Amz-Expires"] == ["900"]
 
 
+async def test_the_type_that_the_sdk_takes_for_its_own() -> None:
+    """It is signed like any other: S3 is to take nothing else."""
+    told = "application/x-www-form-urlencoded; charset=utf-8"
+    signed = (await Bucket("uf-bucket", _shared).presigned_put("a", told, LIFETIME)).unwrap()
+    assert parse_qs(urlsplit(signed.url).query)["X-Amz-SignedHeaders"] == ["content-type;host"]
+
+
 async def test_credentials_of_a_role(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SESSION_TOKEN", "a/token=")
     signed = await put_url(client=new_client())

@@ -21,12 +21,13 @@ from agents.legal import SentFile, legal_prompt
 from agents.pipeline import Pipeline
 from agents.providers import ProviderModel, build_model
 from agents.providers.answer import EMPTY_ANSWER, FAILED_ENDS
+from agents.smaller import smaller
 from agents.tools.processes import on_behalf_of
 from agents.tools.registry import load_tools
 from agents.tools.remote import framework_tools
 from agents.tools.selection import ToolSelection
 from apis.shared.errors import ErrorCode, ErrorDetail
-from apis.shared.result import Failure, Result, Success, attempt_stream, railway
+from apis.shared.result import Failure, Result, Success, attempt_stream, error_of, railway
 from apis.shared.sessions.models import ContentBlock, Message
 from apis.shared.settings import ModelSettings, settings
 
@@ -198,11 +199,25 @@ class AgentRun:
         # What is stored is also what later calls of this turn, and the tools, are given.
         event.message["content"] = content = whole(content) or [{"text": EMPTY_ANSWER}]
         message: Message = {"role": event.message["role"], "content": content}
-        match await self._sink.append(message):
+        match await self._kept(message):
+            case Success(kept):
+                content[:] = kept["content"]
             case Failure(error) if error.code is ErrorCode.BAD_REQUEST:
                 raise RunHalted(too_large(message).caused_by(error.cause, **error.context))
             case Failure(error):
                 raise RunHalted(error)
+
+    async def _kept(self, message: Message) -> Result[Message, ErrorDetail]:
+        """What the store took of it."""
+        stored = await self._sink.append(message)
+        for less in smaller(message):
+            error = error_of(stored)
+            if error is None or error.code is not ErrorCode.BAD_REQUEST:
+                break
+            logger.warning("tool results are too large to be stored", extra={"results": len(less["content"])})
+            message = less
+            stored = await self._sink.append(message)
+        return stored.map(lambda _: message)
 
     async def _model_input(self, context: "InvokeModelContext") -> "InvokeModelContext":
         if len(self.progress.calls) >= settings(ModelSettings).max_model_calls_per_turn:

@@ -15,6 +15,7 @@ from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result
 from devstack import processes
 from devstack.environment import DUMMY_CREDENTIALS, REGION, plumbing, without_aws
+from devstack.model import Model
 from devstack.ports import LOOPBACK, free_port
 from devstack.processes import Child, or_raise
 from devstack.tables import BUCKETS, TABLES, VECTORS, Bucket, Index, Key, Table, Vectors
@@ -54,12 +55,26 @@ class EmbeddedAws:
         reset(self.endpoint)
 
 
-def start(port: int, log_dir: Path, *, embeddings: Literal["words", "meaning"] = "words") -> tuple[Child, str]:
+@dataclass(frozen=True, slots=True)
+class BedrockModels:
+    """What stands for models of Bedrock: `chat` answers for those that can chat."""
+
+    embeddings: Literal["words", "meaning"] = "words"
+    chat: Model | None = None
+    api_key: str = ""
+
+
+def start(port: int, log_dir: Path, models: BedrockModels = BedrockModels()) -> tuple[Child, str]:
     """The process and the URL that `ready` waits for."""
-    environment = {**without_aws(plumbing()), **DUMMY_CREDENTIALS, "AWS_DEFAULT_REGION": REGION}
-    child = processes.start(
-        "aws", "devstack.aws_server", str(port), embeddings, environment=environment, log_dir=log_dir
-    )
+    environment = {
+        **without_aws(plumbing()),
+        **DUMMY_CREDENTIALS,
+        "AWS_DEFAULT_REGION": REGION,
+        "OPENAI_API_KEY": models.api_key,
+    }
+    chat = () if models.chat is None else (models.chat.base_url, models.chat.name)
+    command = ("devstack.aws_server", str(port), models.embeddings, *chat)
+    child = processes.start("aws", *command, environment=environment, log_dir=log_dir)
     return child, f"http://{LOOPBACK}:{port}"
 
 

@@ -1,15 +1,18 @@
-"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT [EMBEDDINGS]`.
+"""The embedded AWS endpoint as a process: `python -m devstack.aws_server PORT [EMBEDDINGS [MODEL_URL MODEL]]`.
 
-`EMBEDDINGS` is `words` (the default) or `meaning`, see `embeddings.py`.
+`EMBEDDINGS` is `words` (the default) or `meaning`, see `embeddings.py`. `MODEL` at the OpenAI-compatible `MODEL_URL`
+answers for the chat models of Bedrock, with the key in `OPENAI_API_KEY`; without it there are none.
 """
 
 import os
 import signal
 import sys
 
+from devstack.model import Model
+
 
 def main() -> None:
-    port = int(sys.argv[1])
+    port, (kind, *model) = int(sys.argv[1]), sys.argv[2:] or ["words"]
     # Ctrl-C reaches the whole process group, but the services still need the endpoint while they stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ["MOTO_PORT"] = str(port)
@@ -33,8 +36,14 @@ def main() -> None:
     moto_memory.install()
     moto_speed.install()
     moto_vectors.install()
-    embed = embeddings.by_meaning if sys.argv[2:] == ["meaning"] else embeddings.by_words
-    application = embeddings.EmbeddingModel(embed, DomainDispatcherApplication(create_backend_app))
+    embed = embeddings.by_meaning if kind == "meaning" else embeddings.by_words
+    application = moto_http.asgi(embeddings.EmbeddingModel(embed, DomainDispatcherApplication(create_backend_app)))
+    if model:
+        from devstack import bedrock  # noqa: PLC0415 - lazy: tests do without
+
+        url, name = model
+        chat_models = bedrock.ChatModels(Model(name, url), os.environ["OPENAI_API_KEY"])
+        application = chat_models.in_front_of(application)
     moto_http.serve(application, port)
 
 

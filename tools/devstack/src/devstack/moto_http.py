@@ -30,10 +30,10 @@ class _Server(uvicorn.Server):
         yield
 
 
-def serve(application: Any, port: int) -> None:
-    """Serve a WSGI application on this machine, until the process ends."""
+def serve(application: ASGIApp, port: int) -> None:
+    """Serve on this machine, until the process ends."""
     config = uvicorn.Config(
-        asgi(application),
+        application,
         host=LOOPBACK,
         port=port,
         lifespan="off",
@@ -47,7 +47,7 @@ def serve(application: Any, port: int) -> None:
 
 
 def asgi(application: Any) -> ASGIApp:
-    """One request at a time, in the order of arrival: more at once would only wait for Python's lock."""
+    """A WSGI application, one request at a time, in the order of arrival: more would only wait for Python's lock."""
 
     async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         body = b""

@@ -10,6 +10,7 @@ from apis.shared.aws.errors import aws_errors
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Failure, Result, Success, attempt, railway
 from devstack import aws, console, embeddings, model, objects, processes, services
+from devstack.aws import BedrockModels
 from devstack.environment import REGION, caller, without_aws
 from devstack.failures import refusal
 from devstack.identity import process
@@ -83,7 +84,7 @@ def start(options: Options, log_dir: Path, cleanup: ExitStack) -> Result[Stack, 
     if options.aws:
         cloud = _Cloud(_account(parent).unwrap())
     else:
-        cloud = _embedded(options, parent, chosen, log_dir, cleanup).unwrap()
+        cloud = _embedded(options, parent, chosen, api_key, log_dir, cleanup).unwrap()
         dependencies += cloud.children
         dependencies.append(_ingestion(cloud.environment, log_dir, cleanup))
 
@@ -143,9 +144,10 @@ class _Cloud:
 
 @railway
 def _embedded(
-    options: Options, parent: Mapping[str, str], chosen: Model, log_dir: Path, cleanup: ExitStack
+    options: Options, parent: Mapping[str, str], chosen: Model, api_key: str, log_dir: Path, cleanup: ExitStack
 ) -> Result[_Cloud, ErrorDetail]:
-    endpoint, url = aws.start(options.aws_port, log_dir, embeddings=embeddings.best())
+    models = BedrockModels(embeddings.best(), chosen, api_key)
+    endpoint, url = aws.start(options.aws_port, log_dir, models)
     children = [endpoint]
     cleanup.callback(processes.stop, children)
     objects_url: str | None = None

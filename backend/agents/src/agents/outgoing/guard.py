@@ -9,14 +9,17 @@ import asyncio
 import ipaddress
 import socket
 from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 
 from agents.outgoing.addresses import NOT_PUBLIC, UNKNOWN_HOST, Address, AllowedHosts, ascii_host, is_public
 from apis.shared.errors import ErrorDetail, service_unavailable, timed_out
 from apis.shared.result import ErrorTable, Failure, Result, Success, attempt_async, fold
+from apis.shared.wiring import once
 
 MOST_ADDRESSES = 4
+LOOKUPS_AT_ONCE = 8
 
 type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a host, as text. Raises OSError."""
@@ -31,9 +34,19 @@ class Refused(httpx.ConnectError):
 
 
 async def resolve(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+    """What the system's resolver says. It waits for the servers of whoever owns the name, so it has threads of its own:
+    names that are never answered hold up nothing but other names."""
+
+    def ask() -> Sequence[str]:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+    return await asyncio.get_running_loop().run_in_executor(_lookups(), ask)
+
+
+@once
+def _lookups() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(LOOKUPS_AT_ONCE, thread_name_prefix="resolve")
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):

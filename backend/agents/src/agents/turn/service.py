@@ -386,7 +386,7 @@ def _plan(
 
 def _system_prompt(request: TurnRequest, assistant: Assistant | None) -> str:
     """An assistant's instructions take the place of a prompt in the request."""
-    if assistant is not None and assistant.instructions:
+    if assistant is not None and assistant.instructions.strip():
         return with_instructions(default_prompt(), assistant.instructions)
     return request.system_prompt or default_prompt()
 

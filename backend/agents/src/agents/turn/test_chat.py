@@ -104,7 +104,7 @@ class TestChats:
             message=augmented(message, chunks),
             config=resolve_model_config(caching_enabled=False),
             pricing=None if model is None else pricing_snapshot(model, datetime.now(UTC)),
-            system_prompt=assistant.instructions or default_prompt(),
+            system_prompt=assistant.instructions if assistant.instructions.strip() else default_prompt(),
             tools=ToolSelection(),
             enabled_tools=None,
             files=(),

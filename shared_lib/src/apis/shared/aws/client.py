@@ -92,11 +92,12 @@ class ServiceClient[C]:
         """
         loop = asyncio.get_running_loop()
         work = loop.run_in_executor(self._executor(), functools.partial(self._run, operation, lost_condition))
-        await asyncio.wait((work,), timeout=self._patience.call_seconds)
-        if not work.done():
-            work.cancel()
-            return Failure(timed_out(None, aws_service=self._service))
-        return work.result()
+        try:
+            await asyncio.wait((work,), timeout=self._patience.call_seconds)
+        finally:
+            # What nobody waits for any more, and no thread has begun, takes no thread from others.
+            is_late = work.cancel()
+        return Failure(timed_out(None, aws_service=self._service)) if is_late else work.result()
 
     def _run[T](self, operation: Callable[[C], T], lost_condition: ErrorDetail | None) -> Result[T, ErrorDetail]:
         from apis.shared.aws.errors import aws_errors  # noqa: PLC0415 - lazy: botocore stays out of the start
@@ -190,7 +191,11 @@ code_runs: ServiceClient["BedrockAgentCoreClient"] = ServiceClient(
 ssm: ServiceClient["SSMClient"] = ServiceClient("ssm")
 # Where deployments have put the address of the tool gateway, wherever else they run.
 gateway_ssm: ServiceClient["SSMClient"] = ServiceClient("ssm", region=lambda: "us-west-2")
-agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore", mending=memory_answers.RECORDS)
+agentcore: ServiceClient["BedrockAgentCoreClient"] = ServiceClient("bedrock-agentcore")
+# A turn can do without long-term memory: a search that hangs takes no thread from the messages of conversations.
+memory_records: ServiceClient["BedrockAgentCoreClient"] = ServiceClient(
+    "bedrock-agentcore", mending=memory_answers.RECORDS
+)
 agentcore_control: ServiceClient["BedrockAgentCoreControlClient"] = ServiceClient(
     "bedrock-agentcore-control", mending=memory_answers.STRATEGIES
 )

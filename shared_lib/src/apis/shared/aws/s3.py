@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Of one call that deletes.
 KEYS_OF_A_DELETE = 1000
+_LEFT_OUT_BY_THE_SDK = "application/x-www-form-urlencoded; charset=utf-8"
 
 type Answer = Mapping[str, Any]  # Any: what S3 answers as the SDK read it; the stubs promise members that may be absent
 
@@ -49,7 +50,7 @@ class Bucket:
     async def presigned_put(self, key: str, content_type: str, expires: timedelta) -> Result[PresignedUrl, ErrorDetail]:
         """An address that takes one object by PUT, with exactly this `Content-Type` and no other header of S3. Nobody
         is asked but the source of the credentials."""
-        return await self._presigned("put_object", {"Key": key, "ContentType": content_type}, expires)
+        return await self._presigned("put_object", {"Key": key, "ContentType": _told(content_type)}, expires)
 
     async def presigned_get(self, key: str, expires: timedelta) -> Result[PresignedUrl, ErrorDetail]:
         """An address that a browser can open. Whether the object exists is not looked up."""
@@ -150,6 +151,11 @@ class _NotDeleted(Exception):  # noqa: N818 - part of an answer
 def _not_of_s3(operation: str) -> ErrorDetail:
     """A page of a proxy, for instance, which the SDK reads as an answer without members."""
     return service_unavailable(None, aws_operation=operation, reason="unintelligible answer")
+
+
+def _told(content_type: str) -> str:
+    """The SDK takes one type for its own doing and signs without it. Blanks at the end are not signed."""
+    return f"{content_type} " if content_type == _LEFT_OUT_BY_THE_SDK else content_type
 
 
 def _is_absent(answer: Result[Any, ErrorDetail]) -> bool:  # Any: only a failure is looked at

@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from apis.shared.aws.client import ServiceClient, s3vectors
 from apis.shared.errors import ErrorDetail, service_unavailable
-from apis.shared.result import ErrorTable, Result, all_done, attempt, collect
+from apis.shared.result import ErrorTable, Failure, Result, Success, all_done, attempt, collect
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 KEYS_PER_DELETE: Final = 500
 KEYS_PER_PAGE: Final = 1000
+# Half of the threads of the service: searches need the others, and what waits for a thread may run out of time.
+_DELETES_AT_ONCE: Final = 4
 
 type Json = Mapping[str, Any]  # Any: what the service, or whoever wrote the vector, put there
 
@@ -64,13 +66,20 @@ class VectorIndex:
         return answer.bind(lambda found: attempt(_hits, found, errors=_MISSHAPEN))
 
     async def delete(self, keys: Iterable[str]) -> Result[None, ErrorDetail]:
-        """Deleting absent vectors succeeds, and nothing is asked for when there are no keys."""
-        batches = itertools.batched(dict.fromkeys(keys), KEYS_PER_DELETE, strict=False)
-        return all_done(await asyncio.gather(*(self._delete(batch) for batch in batches)), what="vectors")
+        """Deleting absent vectors succeeds, and nothing is asked for when there are no keys. Whatever comes after a
+        failure stays."""
+        batches = itertools.batched(keys, KEYS_PER_DELETE, strict=False)
+        for some in itertools.batched(batches, _DELETES_AT_ONCE, strict=False):
+            deleted = all_done(await asyncio.gather(*(self._delete(batch) for batch in some)), what="vectors")
+            if isinstance(deleted, Failure):
+                return deleted
+        return Success(None)
 
     async def _delete(self, keys: Sequence[str]) -> Result[None, ErrorDetail]:
         answer = await self.client.call(
-            lambda client: client.delete_vectors(vectorBucketName=self.bucket, indexName=self.index, keys=keys)
+            lambda client: client.delete_vectors(
+                vectorBucketName=self.bucket, indexName=self.index, keys=list(dict.fromkeys(keys))
+            )
         )
         return answer.map(lambda _: None)
 

@@ -43,7 +43,8 @@ MIME_TYPES: Mapping[str, str] = {
 
 class FileRecord(Record):
     """`s3_key` and `s3_bucket` of the record say where its object is. `etag` is that of the object when its upload was
-    completed; older records have none. `size_bytes` is what was declared until the file is ready."""
+    completed; older records have none. `size_bytes` is what was declared until the file is ready. `refused`: it will
+    never be ready, because its object is being deleted."""
 
     upload_id: str
     user_id: str
@@ -57,6 +58,7 @@ class FileRecord(Record):
     created_at: StoredMoment
     updated_at: StoredMoment
     etag: str | None = None
+    refused: bool | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -44,6 +44,7 @@ from apis.shared.wiring import once
 # Between attempts at a transaction that met another one: at most so long each, together less than a user notices.
 PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8)
 _PREFIX = "FILE#"
+_PENDING = PK_EXISTS & F("status").equals("pending")
 # Whatever is neither is read, so that a record which cannot be read fails the list.
 _NOT_READY = F("status").is_in(["pending", "failed"])
 
@@ -53,7 +54,7 @@ class Completion(Enum):
 
     READY = auto()
     CHANGED = auto()
-    """Its record is gone or was not pending any more."""
+    """Its record is gone, was not pending any more, or was refused."""
     OVER_QUOTA = auto()
 
 
@@ -89,13 +90,13 @@ class FileRepository:
             }
         )
 
+    async def refuse(self, file: FileRecord) -> Result[bool, ErrorDetail]:
+        """From now on nobody makes it ready. False when it was not pending any more."""
+        return await self._change_pending(file, assigned({"refused": True, "updatedAt": zulu_form()}))
+
     async def mark_failed(self, file: FileRecord) -> Result[bool, ErrorDetail]:
         """False when it was not pending any more."""
-        change = assigned({"status": "failed", "updatedAt": zulu_form()})
-        done = await self._table.update_if(
-            _file_key(file.user_id, file.upload_id), change, condition=PK_EXISTS & F("status").equals("pending")
-        )
-        return done.alt(lambda error: _busy(error) if is_contended(error) else error)
+        return await self._change_pending(file, assigned({"status": "failed", "updatedAt": zulu_form()}))
 
     async def make_ready(
         self, file: FileRecord, stored: StoredObject, *, quota: int
@@ -112,7 +113,7 @@ class FileRepository:
                     assigned(
                         {"status": "ready", "sizeBytes": stored.size, "etag": stored.etag, "updatedAt": zulu_form()}
                     ),
-                    PK_EXISTS & F("status").equals("pending"),
+                    _PENDING & F("refused").does_not_exist(),
                 ),
                 self._counting(
                     file.user_id, stored.size, 1, condition=total.does_not_exist() | total.lte(quota - stored.size)
@@ -193,6 +194,10 @@ class FileRepository:
         )
         pages = collect([page async for page in self._pages(query, None)])
         return pages.map(lambda some: [file for files in some for file in files])
+
+    async def _change_pending(self, file: FileRecord, change: UpdateExpression) -> Result[bool, ErrorDetail]:
+        done = await self._table.update_if(_file_key(file.user_id, file.upload_id), change, condition=_PENDING)
+        return done.alt(lambda error: _busy(error) if is_contended(error) else error)
 
     async def _pages(self, query: Query, start: Key | None) -> AsyncIterator[Result[list[FileRecord], ErrorDetail]]:
         while True:

@@ -90,7 +90,7 @@ class FileService:
         unacceptable = self._unacceptable(stored)
         if unacceptable is not None:
             return await self._refuse(file, unacceptable)
-        return await self._make_ready(file, stored)
+        return await self._go_on_refusing(file, stored.size) if file.refused else await self._make_ready(file, stored)
 
     @railway
     async def list_files(self, user_id: str, by: ListedBy) -> Result[FilePage, ErrorDetail]:
@@ -199,9 +199,20 @@ class FileService:
 
     @railway
     async def _refuse(self, file: FileRecord, error: ErrorDetail) -> Result[FileRecord, ErrorDetail]:
-        """`error`, once the object that is not accepted is gone and the file has failed."""
+        """`error`, once the object that is not accepted is gone and the file has failed. Another call, which finds
+        the object replaced or room made for it, cannot make the file ready meanwhile."""
+        if not (await self._files.refuse(file)).unwrap():
+            return await self._overtaken(file)
         (await Bucket(file.s3_bucket).delete(file.s3_key)).unwrap()
         return await self._give_up(file, error)
+
+    @railway
+    async def _go_on_refusing(self, file: FileRecord, size: int) -> Result[FileRecord, ErrorDetail]:
+        """Do what the call that refused it has not come to. Where there is room by now, the object counts as gone."""
+        usage = (await self.usage(file.user_id)).unwrap()
+        is_over = usage.total_bytes + size > self._quota_bytes
+        no_room = over_quota(usage.total_bytes, self._quota_bytes, size)
+        return await self._refuse(file, no_room if is_over else file_not_found(file.upload_id))
 
     @railway
     async def _give_up(self, file: FileRecord, error: ErrorDetail) -> Result[FileRecord, ErrorDetail]:
@@ -213,6 +224,8 @@ class FileService:
     async def _overtaken(self, file: FileRecord) -> Result[FileRecord, ErrorDetail]:
         """What another call has made of the file meanwhile."""
         now = (await self._get(file.user_id, file.upload_id)).unwrap()
+        if now.status == "pending" and now.refused:
+            return await self._go_on_refusing(now, now.size_bytes)
         return Failure(not_pending(now.upload_id, now.status))
 
     @railway

@@ -40,8 +40,12 @@ _POLICY = "; ".join(
 def add_docs(app: FastAPI) -> None:
     """Serve the document and both pages. `app` itself must not do so (`openapi_url=None`)."""
 
+    making = asyncio.Lock()
+
     async def document(request: Request) -> Response:
-        described = app.openapi()
+        async with making:
+            # A second of work for a hundred operations, the first time.
+            described = await asyncio.to_thread(app.openapi)
         root: str = request.scope.get("root_path", "").rstrip("/")
         if root:
             described = {**described, "servers": [{"url": root}]}

@@ -96,7 +96,10 @@ def _chunk(hit: Hit, documents: Mapping[str, Document]) -> Chunk:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    """Without halves of characters, which a cut in the wrong place leaves: they could be neither sent nor stored."""
+    if not isinstance(value, str):
+        return ""
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
 
 
 @once

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from apis.shared.aws.client import ServiceClient, agentcore, agentcore_control
+from apis.shared.aws.client import ServiceClient, agentcore_control, memory_records
 from apis.shared.errors import ErrorDetail, internal_error, not_found, service_unavailable
 from apis.shared.memory.models import MemoryRecord, Strategy
 from apis.shared.result import Failure, Result, Success, collect, railway, require
@@ -46,7 +46,7 @@ class MemoryRecords:
     def __init__(
         self,
         memory_id: str,
-        client: "ServiceClient[BedrockAgentCoreClient]" = agentcore,
+        client: "ServiceClient[BedrockAgentCoreClient]" = memory_records,
         control: "ServiceClient[BedrockAgentCoreControlClient]" = agentcore_control,
     ) -> None:
         self.memory_id = memory_id

@@ -97,6 +97,12 @@ class OAuthTokenService:
                 return await asyncio.shield(running.task)
             await asyncio.wait((running.task,))
 
+    @railway
+    async def to_reconnect(self, user_id: str, provider_id: str) -> Result[NotConnected, ErrorDetail]:
+        """What the user is told when a tool's service refuses a token that was just renewed, too."""
+        provider = (await self._providers.find(provider_id)).unwrap()
+        return Success(self._not_connected((user_id, provider_id), provider, needs_reauth=True))
+
     def remember(self, connection: Connection, access_token: str) -> None:
         """The user has just connected: what is known from before, or is being looked up, is not handed out."""
         key = (connection.user_id, connection.provider_id)

@@ -8,7 +8,6 @@ from apis.shared.aws.request_signing import RequestSigner
 from apis.shared.errors import ErrorDetail, unauthorized
 from apis.shared.oauth.models import AccessToken, NotConnected
 from apis.shared.result import Failure, Result, Success, railway
-from apis.shared.settings import OAuthSettings, settings
 
 NOT_CONNECTED = unauthorized("The user has no connection.")
 
@@ -30,7 +29,7 @@ class Access(Protocol):
         """After a refusal: whether the next request brings something new."""
         ...
 
-    def refuse(self) -> None:
+    async def refused(self) -> Result[None, ErrorDetail]:
         """The server has refused that too."""
         ...
 
@@ -45,8 +44,8 @@ class Anonymous:
     async def renew(self) -> Result[bool, ErrorDetail]:
         return Success(False)
 
-    def refuse(self) -> None:
-        pass
+    async def refused(self) -> Result[None, ErrorDetail]:
+        return Success(None)
 
 
 class Signed:
@@ -64,8 +63,8 @@ class Signed:
     async def renew(self) -> Result[bool, ErrorDetail]:
         return Success(False)
 
-    def refuse(self) -> None:
-        pass
+    async def refused(self) -> Result[None, ErrorDetail]:
+        return Success(None)
 
 
 class OnBehalf:
@@ -86,10 +85,11 @@ class OnBehalf:
     async def renew(self) -> Result[bool, ErrorDetail]:
         return (await self._token(instead_of=self._last)).map(lambda _: True)
 
-    def refuse(self) -> None:
-        """The server refuses also what was renewed: only the user can mend that."""
-        address = f"{settings(OAuthSettings).frontend_url}/settings/connections"
-        self.missing = NotConnected(self._provider_id, self._provider_id, address, needs_reauth=True)
+    @railway
+    async def refused(self) -> Result[None, ErrorDetail]:
+        """Only the user can mend that."""
+        self.missing = (await self._tokens.to_reconnect(self._user_id, self._provider_id)).unwrap()
+        return Success(None)
 
     @railway
     async def _token(self, *, instead_of: AccessToken | None = None) -> Result[AccessToken, ErrorDetail]:

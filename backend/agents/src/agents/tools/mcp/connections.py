@@ -17,6 +17,10 @@ class UserTokens(Protocol):
         """`instead_of` is a token that a server has refused."""
         ...
 
+    async def to_reconnect(self, user_id: str, provider_id: str) -> Result[NotConnected, ErrorDetail]:
+        """For a user whose renewed token was refused, too."""
+        ...
+
 
 def not_connected(missing: NotConnected) -> Envelope:
     """A text for the model, and members for clients."""

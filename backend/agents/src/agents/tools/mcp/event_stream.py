@@ -20,13 +20,14 @@ class EventReader:
         self._rest = bytearray()
         self._searched = 0
         self._data: list[bytes] = []
+        self._data_bytes = 0
         self._id: str | None = None
         self._retry: int | None = None
 
     @property
     def held(self) -> int:
         """Bytes that are kept for an event which is not complete."""
-        return len(self._rest) + sum(map(len, self._data))
+        return len(self._rest) + self._data_bytes
 
     def feed(self, part: bytes) -> Iterator[ServerEvent]:
         self._rest += part
@@ -46,6 +47,8 @@ class EventReader:
         match name:
             case b"data":
                 self._data.append(value)
+                # Also of a line that holds none.
+                self._data_bytes += len(line) + 1
             case b"id" if b"\x00" not in value:
                 self._id = value.decode("latin-1")
             case b"retry" if value.isdigit() and len(value) < 8:
@@ -55,5 +58,5 @@ class EventReader:
         if not self._data and self._id is None and self._retry is None:
             return None
         event = ServerEvent(b"\n".join(self._data) if self._data else None, self._id, self._retry)
-        self._data, self._id, self._retry = [], None, None
+        self._data, self._data_bytes, self._id, self._retry = [], 0, None, None
         return event

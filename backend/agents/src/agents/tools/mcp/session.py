@@ -10,12 +10,14 @@ import asyncio
 import itertools
 import json
 import logging
+import zlib
 from collections.abc import Collection, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
+from agents.outgoing.bodies import body_of
 from agents.outgoing.guard import Refused
 from agents.tools.mcp.access import Access, OnBehalf
 from agents.tools.mcp.event_stream import EventReader
@@ -109,8 +111,7 @@ class Session:
         opened = await self._open()
         if error_of(opened) == REFUSED and (await self._endpoint.access.renew()).unwrap():
             opened = await self._open()
-        self._note_refusal(opened)
-        opened.unwrap()
+        (await self._note_refusal(opened)).unwrap()
         return await self._listed(wanted)
 
     @railway
@@ -137,9 +138,11 @@ class Session:
         logger.warning("tools of a server left out", extra={"tool": self._endpoint.name, "looked_at": len(found)})
         return Success(list(found.values())[:MAX_TOOLS])
 
-    def _note_refusal(self, answer: Result[Any, ErrorDetail]) -> None:  # Any: whatever the value
+    @railway
+    async def _note_refusal[T](self, answer: Result[T, ErrorDetail]) -> Result[T, ErrorDetail]:
         if error_of(answer) == REFUSED:
-            self._endpoint.access.refuse()
+            (await self._endpoint.access.refused()).unwrap()
+        return answer
 
     @railway
     async def _open(self) -> Result[None, ErrorDetail]:
@@ -193,14 +196,18 @@ class Session:
         session_id = self._session_id
         answer = await self._request(method, params, number)
         if error_of(answer) == SESSION_LOST:
-            async with self._opening:
-                if self._session_id == session_id:
-                    (await self._open()).unwrap()
-            answer = await self._request(method, params, number)
+            answer = await self._again(session_id, method, params, number)
         if error_of(answer) == REFUSED and (await self._endpoint.access.renew()).unwrap():
-            answer = await self._request(method, params, number)
-        self._note_refusal(answer)
-        return answer
+            answer = await self._again(None, method, params, number)
+        return await self._note_refusal(answer)
+
+    @railway
+    async def _again(self, lost: str | None, method: str, params: Json, number: int) -> Result[Json, ErrorDetail]:
+        """In another session than the `lost` one, and in any case in one."""
+        async with self._opening:
+            if self._version is None or (lost is not None and self._session_id == lost):
+                (await self._open()).unwrap()
+        return await self._request(method, params, number)
 
     @railway
     async def _request(self, method: str, params: Json, number: int | None = None) -> Result[Json, ErrorDetail]:
@@ -308,7 +315,7 @@ class Session:
     @railway
     async def _from_json(self, response: httpx.Response, number: int | None) -> Result[Json | None, ErrorDetail]:
         body = bytearray()
-        async for part in response.aiter_bytes():
+        async for part in body_of(response).alt(_unencoded).unwrap():
             body += part
             if len(body) > MAX_ANSWER_BYTES:
                 return Failure(TOO_LARGE)
@@ -320,7 +327,7 @@ class Session:
         self, response: httpx.Response, number: int | None, stream: _Interrupted
     ) -> Result[Json | None, ErrorDetail]:
         reader = EventReader()
-        async for part in response.aiter_bytes():
+        async for part in body_of(response).alt(_unencoded).unwrap():
             for event in reader.feed(part):
                 stream.event_id = event.event_id or stream.event_id
                 stream.wait = stream.wait if event.retry_ms is None else event.retry_ms / 1000
@@ -345,10 +352,11 @@ class Session:
             reply = {"jsonrpc": "2.0", "id": number, **told}
             self._beside(self._reply(reply), name="answer a tool server")
 
+    @railway
     async def _refusal(self, response: httpx.Response, number: int | None) -> Result[Json | None, ErrorDetail]:
         """What a status means; the error of the protocol where the body holds one."""
         status, access = response.status_code, self._endpoint.access
-        text = await _beginning(response)
+        text = (await _beginning(response)).unwrap()
         had_session = self._session_id is not None
         if had_session and (
             status == 404
@@ -404,17 +412,22 @@ def _result(message: Json) -> Result[Json, ErrorDetail]:
             return Failure(UNREADABLE)
 
 
-async def _beginning(response: httpx.Response) -> str:
+@railway
+async def _beginning(response: httpx.Response) -> Result[str, ErrorDetail]:
     begun = bytearray()
-    async for part in response.aiter_bytes():
+    async for part in body_of(response).alt(_unencoded).unwrap():
         begun += part
         if len(begun) > _ERROR_BYTES:
             break
-    return bytes(begun[:_ERROR_BYTES]).decode("utf-8", "replace")
+    return Success(bytes(begun[:_ERROR_BYTES]).decode("utf-8", "replace"))
 
 
 def _unparsed(_: Exception) -> ErrorDetail:
     # The exception's own text quotes the answer.
+    return UNREADABLE
+
+
+def _unencoded(_: ErrorDetail) -> ErrorDetail:
     return UNREADABLE
 
 
@@ -424,6 +437,6 @@ _ERRORS = ErrorTable.of(
     (TimeoutError, timed_out),
     (httpx.TimeoutException, timed_out),
     (httpx.InvalidURL, internal_error),
-    (httpx.DecodingError, _unparsed),
+    (zlib.error, _unparsed),
     (httpx.RequestError, service_unavailable),
 )

@@ -90,7 +90,7 @@ async def stream(user: CurrentUser, body: ChatRequest) -> Result[EventStream, Er
 @router.post(
     "/chat/multimodal",
     summary="Repeat a message",
-    errors=(EMPTY_MESSAGE,),
+    errors=(EMPTY_MESSAGE, ErrorCode.INTERNAL_ERROR),
     responses={
         200: {
             "description": "The message, word by word, as `data:` lines without event names.",

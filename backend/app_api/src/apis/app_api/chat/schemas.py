@@ -5,11 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from apis.shared.http.attachments import Files, UploadIds
-from apis.shared.http.bounds import (
-    KeyId,
-    Prose,
-    ToolIds,
-)
+from apis.shared.http.bounds import KeyId, Prose, ToolIds
 
 _SESSION_ID = "Made by the client: 1 to 100 of A-Z a-z 0-9 _ -."
 
@@ -35,5 +31,5 @@ class GenerateTitleRequest(BaseModel):
 class GenerateTitleResponse(BaseModel):
     """The title that the session has now."""
 
-    title: str
-    session_id: str
+    title: Annotated[str, Field(description="At most 50 characters, if the model made it.")]
+    session_id: Annotated[str, Field(description="That of the request.")]

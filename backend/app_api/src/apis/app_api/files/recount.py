@@ -4,6 +4,7 @@ Records of files expire after a year without being subtracted, so the counter of
 may be run while the user works. The variables of the service say where the table is.
 """
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -41,5 +42,8 @@ def _shown(usage: FileUsage) -> str:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m apis.app_api.files.recount")
+    parser.add_argument("user_ids", nargs="+", metavar="USER_ID")
+    chosen = parser.parse_args()
     load_env_file()
-    sys.exit(asyncio.run(recount(sys.argv[1:])))
+    sys.exit(asyncio.run(recount(chosen.user_ids)))

@@ -50,6 +50,7 @@ async def all_memories(user: CurrentUser, top_k: TopK = 20) -> Result[AllMemorie
 async def preferences(
     user: CurrentUser, query: SearchQuery = None, top_k: TopK = 10
 ) -> Result[MemoriesResponse, ErrorDetail]:
+    """What the caller likes and how the caller wants to be answered, as conversations showed it."""
     return await service.memories(user.user_id, "preferences", query=query, top_k=top_k)
 
 
@@ -57,6 +58,7 @@ async def preferences(
 async def facts(
     user: CurrentUser, query: SearchQuery = None, top_k: TopK = 10
 ) -> Result[MemoriesResponse, ErrorDetail]:
+    """What conversations told about the caller."""
     return await service.memories(user.user_id, "facts", query=query, top_k=top_k)
 
 
@@ -78,6 +80,7 @@ async def search(user: CurrentUser, body: MemorySearchRequest) -> Result[Memorie
 
 @router.get("/memory/strategies", summary="See how records are made")
 async def strategies(user: CurrentUser) -> Result[StrategiesResponse, ErrorDetail]:  # noqa: ARG001 - guards
+    """Those of the memory, for all users alike."""
     return await service.strategies()
 
 

@@ -54,7 +54,7 @@ class MemoryRecord(WireWithoutNulls):
 class MemoriesResponse(WireWithoutNulls):
     """What was found, the most relevant first."""
 
-    memories: list[MemoryRecord]
+    memories: Annotated[list[MemoryRecord], Field(description="What is remembered.")]
     namespace: Annotated[str, Field(description="What was looked into: a label.")]
     query: Annotated[str | None, Field(description="The caller's own search text.")] = None
     total_count: Annotated[int, Field(description="How many there are in this answer.")]
@@ -92,7 +92,7 @@ class MemoryStrategy(WireWithoutNulls):
 
     model_config = ConfigDict(extra="allow")
 
-    strategy_id: str
+    strategy_id: Annotated[str, Field(description="`unknown` where the memory names none.")]
     strategy_type: Annotated[str, Field(description="For instance `USER_PREFERENCE`, `SEMANTIC` or `SUMMARIZATION`.")]
     namespace: Annotated[str | None, Field(description="Where its records are kept, as a template.")] = None
     status: Annotated[str | None, Field(description="Only `ACTIVE` ones are used.")] = None
@@ -112,8 +112,8 @@ class MemoryStrategy(WireWithoutNulls):
 class StrategiesResponse(WireWithoutNulls):
     """All strategies of the memory."""
 
-    strategies: list[MemoryStrategy]
-    memory_id: str
+    strategies: Annotated[list[MemoryStrategy], Field(description="In the order of the memory.")]
+    memory_id: Annotated[str, Field(description="The memory that has them.")]
 
     @classmethod
     def of_strategies(cls, strategies: Sequence[Strategy], memory_id: str) -> Self:
@@ -123,37 +123,43 @@ class StrategiesResponse(WireWithoutNulls):
 class DeleteMemoryResponse(Wire):
     """A record that is gone."""
 
-    deleted_count: int
-    message: str
+    deleted_count: Annotated[int, Field(description="Always 1.")]
+    message: Annotated[str, Field(description="A sentence for the user.")]
 
 
 class StrategyIds(BaseModel):
     """Null for a kind that the memory does not have."""
 
-    semantic: str | None = None
-    preference: str | None = None
-    summary: str | None = None
+    semantic: Annotated[str | None, Field(description="Of the strategy that makes facts.")] = None
+    preference: Annotated[str | None, Field(description="Of the strategy that makes preferences.")] = None
+    summary: Annotated[str | None, Field(description="Of the strategy that makes summaries.")] = None
 
 
 class Namespaces(BaseModel):
     """Where records are kept; `{userId}` and `{sessionId}` stand for ids."""
 
-    preferences: str | None = None
-    facts: str | None = None
-    summaries: str | None = None
+    preferences: Annotated[str | None, Field(description="Of preferences.")] = None
+    facts: Annotated[str | None, Field(description="Of facts.")] = None
+    summaries: Annotated[str | None, Field(description="Of the summaries of a session.")] = None
 
 
 class MemoryStatusResponse(BaseModel):
     """Whether there is a long-term memory, and which."""
 
-    status: Literal["available", "unavailable"]
-    available: bool
-    mode: Mode
-    memory_id: str | None
-    region: str
+    status: Annotated[Literal["available", "unavailable"], Field(description="`available` as a word.")]
+    available: Annotated[bool, Field(description="Whether the other operations answer.")]
+    mode: Annotated[Mode, Field(description="Where conversations are kept; only `cloud` has a long-term memory.")]
+    memory_id: Annotated[str | None, Field(description="Null where there is none.")]
+    region: Annotated[str, Field(description="The AWS region of the memory.")]
     strategies: StrategyIds
     namespaces: Namespaces
-    error: Annotated[str | None, Field(exclude_if=lambda error: error is None)] = None
+    error: Annotated[
+        str | None,
+        Field(
+            exclude_if=lambda error: error is None,
+            description="What is wrong with the configuration. Absent otherwise.",
+        ),
+    ] = None
 
     @classmethod
     def without_memory(cls, mode: Mode, region: str, *, error: str | None) -> Self:
