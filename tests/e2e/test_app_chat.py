@@ -9,8 +9,8 @@ from devstack.embeddings import by_words
 from tests.e2e.test_bedrock import DEFAULT_MODEL, delta, message, refused, stop
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
-from tests.support.model_server import ModelServer
-from tests.support.platform import USER_ID, Platform
+from tests.support.model_server import ModelServer, events
+from tests.support.platform import USER_ID, Platform, until
 from tests.support.service_log import FAILED
 from tests.support.stored.assistants import assistant, document, ghost
 from tests.support.stored.knowledge import vector
@@ -182,3 +182,35 @@ async def test_a_model_that_fails_in_a_test_chat_is_told_and_the_owner_may_ask_a
     assert (failed["code"], failed["recoverable"]) == ("model_error", True)
     assert turn.names[-1] == "done"
     assert await tables.messages(turn.headers["X-Session-ID"]) == []
+
+
+async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
+    tables: Platform, model: ModelServer, assistant_id: str
+) -> None:
+    one = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))["steps"]
+    model.script({"steps": [*one, *([{"pause_ms": 20}, one[-1]] * 500)]}, HELLO)
+    path, headers = f"/assistants/{assistant_id}/test-chat", tables.user.headers
+    async with tables.app_api.http.stream("POST", path, json={"message": QUESTION}, headers=headers) as response:
+        session_id = response.headers["X-Session-ID"]
+        async for line in response.aiter_lines():
+            if "abc" in line:
+                break
+
+    async def is_stopped() -> bool:
+        return model.requests[0].hung_up
+
+    await until(is_stopped)
+    assert tables.of_session(USER_ID, session_id) == []
+    assert await tables.messages(session_id) == []
+    again = await tables.streamed(path, message=QUESTION)
+    assert (again.failure, again.names[-1]) == (None, "done")
+
+
+async def test_blank_instructions_are_none(tables: Platform, model: ModelServer) -> None:
+    """A provider refuses a prompt that says nothing."""
+    made = f"ast-{uuid4().hex[:12]}"
+    tables.store(assistant(USER_ID, made, instructions=" \n"), document(made, "DOC-1"))
+    model.script(HELLO)
+    turn = await tables.streamed(f"/assistants/{made}/test-chat", message="hi")
+    assert turn.failure is None
+    assert "Current date:" in model.calls[0]["system"][0]["text"]
