@@ -77,6 +77,11 @@ def a_long_conversation(platform: Platform, case: Case) -> Iterator[Thing]:
     yield from stored.conversation(case.user_id, case.session_id, *(f"text {number}" for number in range(8)))
 
 
+def a_fact(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from ()
+    platform.memory.remember(f"/strategies/sem-1/actors/{case.user_id}", "Owns a cat.", score=0.9)
+
+
 def a_summary(platform: Platform, case: Case) -> Iterator[Thing]:
     yield from a_session(platform, case)
     namespace = f"/strategies/sum-1/actors/{case.user_id}/sessions/{case.session_id}"
@@ -164,6 +169,7 @@ SCENARIOS = [
             "bedrock-agentcore.ListMemoryRecords #1",
         ),
     ),
+    Scenario("facts that are found", Request("GET /memory/facts"), a_fact),
     Scenario(
         "summaries of a conversation",
         Request("GET /memory/summaries/{session_id}"),
