@@ -187,8 +187,8 @@ async def test_a_model_that_fails_in_a_test_chat_is_told_and_the_owner_may_ask_a
 async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
     tables: Platform, model: ModelServer, assistant_id: str
 ) -> None:
-    begun = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))
-    model.script({**begun, "steps": [*begun["steps"], {"hang": True}]}, HELLO)
+    one = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))["steps"]
+    model.script({"steps": [*one, *([{"pause_ms": 20}, one[-1]] * 500)]}, HELLO)
     path, body = f"/assistants/{assistant_id}/test-chat", {"message": QUESTION}
     async with tables.app_api.http.stream("POST", path, json=body, headers=tables.user.headers) as response:
         session_id = response.headers["X-Session-ID"]
