@@ -197,7 +197,7 @@ async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
                 break
 
     async def is_stopped() -> bool:
-        return model.requests[0].hung_up
+        return any(request.hung_up for request in model.requests)
 
     await until(is_stopped)
     assert tables.of_session(USER_ID, session_id) == []
