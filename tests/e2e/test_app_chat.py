@@ -189,8 +189,10 @@ async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
 ) -> None:
     begun = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))
     model.script({**begun, "steps": [*begun["steps"], {"hang": True}]}, HELLO)
-    path, body = f"/assistants/{assistant_id}/test-chat", {"message": QUESTION}
-    async with tables.app_api.http.stream("POST", path, json=body, headers=tables.user.headers) as response:
+    path = f"/assistants/{assistant_id}/test-chat"
+    async with tables.app_api.http.stream(
+        "POST", path, json={"message": QUESTION}, headers=tables.user.headers
+    ) as response:
         session_id = response.headers["X-Session-ID"]
         async for line in response.aiter_lines():
             if "abc" in line:
@@ -202,7 +204,7 @@ async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
     await until(is_stopped)
     assert tables.of_session(USER_ID, session_id) == []
     assert await tables.messages(session_id) == []
-    again = await tables.streamed(path, **body)
+    again = await tables.streamed(path, message=QUESTION)
     assert (again.failure, again.names[-1]) == (None, "done")
 
 
