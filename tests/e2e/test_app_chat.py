@@ -187,12 +187,10 @@ async def test_a_model_that_fails_in_a_test_chat_is_told_and_the_owner_may_ask_a
 async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
     tables: Platform, model: ModelServer, assistant_id: str
 ) -> None:
-    begun = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))
-    model.script({**begun, "steps": [*begun["steps"], {"hang": True}]}, HELLO)
-    path = f"/assistants/{assistant_id}/test-chat"
-    async with tables.app_api.http.stream(
-        "POST", path, json={"message": QUESTION}, headers=tables.user.headers
-    ) as response:
+    one = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))["steps"]
+    model.script({"steps": [*one, *([{"pause_ms": 20}, one[-1]] * 500)]}, HELLO)
+    path, headers = f"/assistants/{assistant_id}/test-chat", tables.user.headers
+    async with tables.app_api.http.stream("POST", path, json={"message": QUESTION}, headers=headers) as response:
         session_id = response.headers["X-Session-ID"]
         async for line in response.aiter_lines():
             if "abc" in line:
