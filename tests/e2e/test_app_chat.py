@@ -191,8 +191,8 @@ async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
 ) -> None:
     one = events({"messageStart": {"role": "assistant"}}, delta(0, text="abc"))["steps"]
     model.script({"steps": [*one, *([{"pause_ms": 20}, one[-1]] * 500)]}, HELLO)
-    path, body = f"/assistants/{assistant_id}/test-chat", {"message": QUESTION}
-    async with tables.app_api.http.stream("POST", path, json=body, headers=tables.user.headers) as response:
+    path, headers = f"/assistants/{assistant_id}/test-chat", tables.user.headers
+    async with tables.app_api.http.stream("POST", path, json={"message": QUESTION}, headers=headers) as response:
         session_id = response.headers["X-Session-ID"]
         async for line in response.aiter_lines():
             if "abc" in line:
@@ -204,7 +204,7 @@ async def test_hanging_up_in_a_test_chat_stops_the_model_and_leaves_nothing(
     await until(is_stopped)
     assert tables.of_session(USER_ID, session_id) == []
     assert await tables.messages(session_id) == []
-    again = await tables.streamed(path, **body)
+    again = await tables.streamed(path, message=QUESTION)
     assert (again.failure, again.names[-1]) == (None, "done")
 
 

@@ -179,6 +179,18 @@ async def test_two_who_attach_an_assistant_at_once_get_one(
     assert [role for role, _ in await tables.conversation(session_id)] == ["user", "assistant"]
 
 
+async def test_l9_the_memory_is_searched_for_what_was_typed(
+    tables: Platform, session_id: str, assistant_id: str
+) -> None:
+    """Not for what the assistant's documents put in front of it."""
+    with tables.proxy.recording() as recording:
+        await tables.chat(session_id, QUESTION, assistant_id=assistant_id)
+    searches = [call.text for call in recording.calls if call.target.operation == "RetrieveMemoryRecords"]
+    assert searches
+    for asked in searches:
+        assert json.loads(asked.partition(" ")[2])["searchCriteria"]["searchQuery"] == QUESTION
+
+
 @pytest.mark.parametrize("instructions", ["", " \n"], ids=["none", "blank"])
 async def test_without_documents_the_instructions_answer(
     tables: Platform, model: ModelServer, session_id: str, instructions: str

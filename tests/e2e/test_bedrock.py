@@ -94,6 +94,20 @@ async def test_no_cache_marker_where_it_is_not_wanted_or_not_known(
     assert "cachePoint" not in str(model.calls)
 
 
+@pytest.mark.parametrize("cached", [{}, {"cacheReadInputTokens": 0, "cacheWriteInputTokens": 0}], ids=["absent", "0"])
+async def test_g4_a_prefix_that_is_not_kept_costs_money_and_nothing_else(
+    tables: Platform, model: ModelServer, session_id: str, cached: dict[str, Any]
+) -> None:
+    missed = message(delta(0, text="Two."), stop(0), counted=(1000, 100), **cached)
+    model.script(HELLO, missed)
+    await tables.chat(session_id, "one", model_id=CLAUDE)
+    turn = await tables.chat(session_id, "two", model_id=CLAUDE)
+    assert turn.failure is None
+    assert len(model.calls) == 2, "no call is repeated"
+    assert {name: turn.total["usage"].get(name) for name in cached} == cached
+    assert turn.total["cost"] == pytest.approx(0.0015, rel=1e-12)
+
+
 async def test_a_tool_with_the_indices_of_the_provider(tables: Platform, model: ModelServer, session_id: str) -> None:
     start = {"toolUse": {"toolUseId": "tooluse_1", "name": "calculator"}}
     model.script(

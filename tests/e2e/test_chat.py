@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.support.fault_proxy import Fault, FaultKind
-from tests.support.long_term_memory import REMEMBERED
+from tests.support.long_term_memory import REMEMBERED, STRATEGY
 from tests.support.model_server import ModelServer, answer, tool_call, usage
-from tests.support.platform import PRICED, Event, Platform
+from tests.support.platform import PRICED, USER_ID, Event, Platform
 
 
 def without_times(events: list[Event]) -> list[Event]:
@@ -240,13 +240,31 @@ async def test_what_is_remembered_of_a_user_reaches_the_model_and_is_not_stored(
     assert (await tables.conversation(session_id))[0] == ("user", [REMEMBERED])
 
 
+@pytest.mark.parametrize("is_older", [False, True], ids=["today", "prefixes"])
+async def test_l2_what_is_remembered_is_the_users_own(
+    tables: Platform, model: ModelServer, session_id: str, is_older: bool
+) -> None:
+    """Whatever form its namespace has, and whatever the service calls a match."""
+    own = f"/strategies/{STRATEGY}/actors/{USER_ID}"
+    tables.memory.is_older = is_older
+    try:
+        for namespace in (own, f"{own}/", f"{own}/extra", f"{own}0", f"{own}0/", None):
+            tables.memory.remember(namespace, f"in {namespace}.", score=0.9)
+        await tables.chat(session_id, "anything")
+    finally:
+        tables.memory.reset()
+    (_, asked) = said(model, 0)[0]
+    context = asked.partition("</user_context>")[0].splitlines()[1:]
+    assert sorted(context) == sorted(f"in {one}." for one in (own, f"{own}/", f"{own}/extra"))
+
+
 async def test_memory_that_cannot_be_searched_is_done_without(
     tables: Platform, model: ModelServer, session_id: str
 ) -> None:
     fault = Fault(FaultKind.THROTTLED, service="bedrock-agentcore", operation="RetrieveMemoryRecords")
     with tables.proxy.injecting(fault) as injection:
         turn = await tables.chat(session_id, REMEMBERED)
-    assert injection.hits == 2, "with and without a slash at the end"
+    assert injection.hits == 2, "the namespace, and what is below it"
     assert turn.names[-1] == "done"
     assert "stream_error" not in turn.names
     assert said(model) == [("user", REMEMBERED)]

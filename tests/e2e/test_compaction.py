@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support import stored
-from tests.support.fault_proxy import Fault, FaultKind
+from tests.support.aws_wire import Answer as Wire
+from tests.support.fault_proxy import Call, Fault, FaultKind
 from tests.support.long_term_memory import ALL_STRATEGIES, LongTermMemory
 from tests.support.model_server import ModelServer, answer, events, tool_call, usage
 from tests.support.platform import CLAUDE, USER_ID, Platform, Surroundings, running_platform
@@ -359,6 +360,25 @@ async def test_h4_what_an_earlier_version_trimmed_stays_trimmed(
     (first, *_) = shown(model)
     assert "question 8" in text_of(first)
     assert "so far" in text_of(first)
+
+
+async def test_h2_a_state_that_the_service_does_not_find_leaves_the_whole_conversation(
+    compacting: Platform, model: ModelServer, session_id: str
+) -> None:
+    """The mark of the earlier version is there; a missing one never means a new conversation."""
+    a_conversation(compacting, session_id)
+    blob = '{"agent_id": "default", "conversation_manager_state": {"removed_message_count": 5}}'
+    compacting.create_event("agent_default", session_id, 1_700_000_000, {"blob": blob})
+
+    def finds_none(call: Call) -> Wire | None:
+        is_state = call.target.operation == "ListEvents" and "agent_default" in call.text
+        return Wire(200, "application/json", b'{"events": []}') if is_state else None
+
+    model.script(answer("a"))
+    with compacting.proxy.answering(finds_none):
+        assert (await compacting.chat(session_id, "question 10")).failure is None
+    (first, *_) = shown(model)
+    assert first == ("user", "question 0")
 
 
 async def test_k11_a_shortened_call_that_a_model_repeats_is_a_wrong_one(

@@ -1,6 +1,7 @@
 """Turns with tools that need the outside: pages, servers of tools, the gateway, the code interpreter."""
 
-from collections.abc import AsyncIterator, Iterator
+import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -10,29 +11,18 @@ from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.interpreter import PlayedInterpreter
 from tests.support.model_server import ModelServer, answer, tool_call
+from tests.support.oauth_server import Answer as Served
 from tests.support.platform import Answer, Platform, User, until
-from tests.support.tool_server import ECHO, ToolServer, called, events, offering, text, tool_server
+from tests.support.tool_server import ECHO, ToolServer, called, events, offering, text
 
 GOES_ON = answer("Seen", ".")
+PAGES_AND_SEARCHES = ("fetch_url_content", "ddg_web_search", "get_current_weather", "search_boise_state")
 
 
 @pytest.fixture(scope="session")
-async def _server() -> AsyncIterator[ToolServer]:
-    async with tool_server() as running:
-        yield running
-
-
-@pytest.fixture
-def server(_server: ToolServer) -> ToolServer:
-    _server.requests.clear()
-    _server.replies.clear()
-    return _server
-
-
-@pytest.fixture(scope="session")
-def ada(tables: Platform, _server: ToolServer) -> User:
+def ada(tables: Platform, one_tool_server: ToolServer) -> User:
     """May use everything there is."""
-    config = {"serverUrl": _server.url, "authType": "none"}
+    config = {"serverUrl": one_tool_server.url, "authType": "none"}
     catalogue: dict[str, dict[str, Any]] = {
         "outside_echo": {"mcpConfig": config},
         "outside_other": {"mcpConfig": config},
@@ -45,7 +35,7 @@ def ada(tables: Platform, _server: ToolServer) -> User:
             "outside",
             "Outside",
             enabled=True,
-            **stored.granting(*catalogue, "gateway_echo", "fetch_url_content", "generate_diagram_and_validate"),
+            **stored.granting(*catalogue, "gateway_echo", "generate_diagram_and_validate", *PAGES_AND_SEARCHES),
         ),
     )
     return tables.sign_in("000000077", "Staff", "Outside")
@@ -227,6 +217,53 @@ async def test_a_page(tables: Platform, ada: User, server: ToolServer, model: Mo
     told = result_of(await turn(tables, ada, session_id, "fetch_url_content"))
     assert told["status"] == "error"
     assert told["content"][0]["json"]["error"] == "The address is not public."
+
+
+HITS = b'<div class="body"><h2><a>Title</a></h2><a href="https://h.example/">Snippet</a></div>'
+FOUND = {"TotalDocument": 1, "TypedDocuments": [{"Fields": {"Title": {"Value": "Enrolment"}}}]}
+SERVICES: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
+    (
+        "get_current_weather",
+        {"latitude": 43.6, "longitude": -116.2},
+        {
+            "/weather/points/43.6,-116.2": {"properties": {"forecast": "{url}/weather/forecast"}},
+            "/weather/forecast": {"properties": {"periods": [{"temperature": 28, "shortForecast": "Clear"}]}},
+        },
+        ["/weather/points/43.6,-116.2", "/weather/forecast"],
+    ),
+    ("ddg_web_search", {"query": "cats"}, {"/search": HITS}, ["/search"]),
+    ("search_boise_state", {"query": "enrol"}, {"/institution": FOUND}, ["/institution"]),
+]
+
+
+@pytest.mark.parametrize(("tool_id", "given", "answers", "asked"), [pytest.param(*one, id=one[0]) for one in SERVICES])
+@pytest.mark.parametrize("is_up", [True, False], ids=["up", "down"])
+async def test_a_service_of_the_web(
+    tables: Platform,
+    ada: User,
+    model: ModelServer,
+    session_id: str,
+    tool_id: str,
+    given: dict[str, Any],
+    answers: dict[str, Any],
+    asked: list[str],
+    is_up: bool,
+) -> None:
+    """F-AGT-31, 32 and 35: what it says, and that it is down, are results in JSON; the turn goes on."""
+    served = tables.oauth
+    for path, body in answers.items():
+        content = body if isinstance(body, bytes) else json.dumps(body).replace("{url}", served.url).encode()
+        kind = "text/html" if isinstance(body, bytes) else "application/json"
+        served.answers[path] = Served(content, 200 if is_up else 403, content_type=kind)
+    begun = len(served.requests)
+    model.script(tool_call(("t1", tool_id, given)), GOES_ON)
+    told = result_of(await turn(tables, ada, session_id, tool_id))
+    assert [request.path for request in served.requests[begun:]] == (asked if is_up else asked[:1])
+    assert told["status"] == ("success" if is_up else "error")
+    value = json.loads(told["content"][0]["text"])
+    assert ("error" in value) is not is_up
+    kept = await tables.messages(session_id, user=ada)
+    assert [message["role"] for message in kept] == ["user", "assistant", "user", "assistant"]
 
 
 async def test_a_diagram(

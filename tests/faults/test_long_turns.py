@@ -1,5 +1,6 @@
 """Turns with tools on servers and in a sandbox, and of long conversations: every call beyond those of other turns is
-failed in every way, as in `test_matrix`. The requests to tool servers go through the fault proxy, too.
+failed in every way, as in `test_matrix`. The requests to tool servers go through the fault proxy, too. The platform of
+the other tests has no gateway and no summaries.
 
 A failing tool never fails a turn, once the turn has it; a store that fails always does.
 """
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.scenario import MESSAGE, Case, Scenario
+from tests.faults.scenario import MESSAGE, Case, Request, Scenario
 from tests.faults.scenarios.chat import a_priced_model, turn
 from tests.faults.scenarios.oauth import EVERYBODYS, encrypted, keep_a_secret
 from tests.faults.scenarios.sessions import a_session
@@ -72,9 +73,12 @@ def an_expired_token(platform: Platform, case: Case) -> Iterator[Thing]:
 
 
 def a_long_conversation(platform: Platform, case: Case) -> Iterator[Thing]:
-    """With a summary of the long-term memory."""
-    yield from a_session(platform, case)
+    yield from a_summary(platform, case)
     yield from stored.conversation(case.user_id, case.session_id, *(f"text {number}" for number in range(8)))
+
+
+def a_summary(platform: Platform, case: Case) -> Iterator[Thing]:
+    yield from a_session(platform, case)
     namespace = f"/strategies/sum-1/actors/{case.user_id}/sessions/{case.session_id}"
     platform.memory.remember(namespace, "So far.", createdAt=4_000_000_000)
 
@@ -159,6 +163,11 @@ SCENARIOS = [
             # The others are read at the same time.
             "bedrock-agentcore.ListMemoryRecords #1",
         ),
+    ),
+    Scenario(
+        "summaries of a conversation",
+        Request("GET /memory/summaries/{session_id}"),
+        a_summary,
     ),
 ]
 WITHOUT_ITEMS: list[FaultKind] = [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM]

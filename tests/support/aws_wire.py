@@ -209,7 +209,6 @@ _CORRUPTIONS: Mapping[tuple[str, str], Callable[[Json], bool]] = {
     ("bedrock", "ListFoundationModels"): _corrupt_models,
     ("bedrock-runtime", "InvokeModel"): _corrupt_embedding,
     ("s3vectors", "QueryVectors"): _corrupt_vectors,
-    ("s3vectors", "ListVectors"): _corrupt_vectors,
     ("bedrock-agentcore", "ListEvents"): _corrupt_events,
     ("bedrock-agentcore", "ListMemoryRecords"): _corrupt_records,
     ("bedrock-agentcore", "RetrieveMemoryRecords"): _corrupt_records,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from apis.shared.assistants.service import get_assistants
+from apis.shared.assistants.service import get_assistant_service
 from apis.shared.auth.models import User
 from apis.shared.result import suppression_counts
 from tests.integration.assistants.conftest import Assistants, Person, ids
@@ -259,14 +259,14 @@ def recipient(email: str = "Marked@Example.edu ") -> User:
 async def test_the_marker_of_an_opened_share(aws: Aws) -> None:
     aws.store(share("ast-marked", "marked@example.edu", firstInteracted=LEFT_OUT))
     for _ in range(2):
-        await get_assistants().mark_opened(recipient(), "ast-marked")
+        await get_assistant_service().mark_opened(recipient(), "ast-marked")
         row = aws.item(ASSISTANTS, "AST#ast-marked", "SHARE#marked@example.edu")
         assert row["firstInteracted"] is True
 
 
 @pytest.mark.parametrize("email", ["stranger@example.edu", ""], ids=["no share", "no e-mail"])
 async def test_without_a_share_nothing_is_marked(aws: Aws, email: str) -> None:
-    await get_assistants().mark_opened(recipient(email), "ast-unmarked")
+    await get_assistant_service().mark_opened(recipient(email), "ast-unmarked")
     assert aws.items(ASSISTANTS, "AST#ast-unmarked") == []
 
 
@@ -275,7 +275,7 @@ async def test_f_ast_24_a_marker_that_fails_is_suppressed(aws: Aws) -> None:
     site = "apis.shared.assistants.service:AssistantService.mark_opened"
     before = suppression_counts().get(site, 0)
     with aws.proxy.injecting(Fault(FaultKind.THROTTLED, operation="UpdateItem", containing="ast-faulty")):
-        await get_assistants().mark_opened(recipient(), "ast-faulty")
+        await get_assistant_service().mark_opened(recipient(), "ast-faulty")
     assert suppression_counts().get(site, 0) == before + 1
 
 

@@ -8,10 +8,13 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from apis.app_api.chat.titles import title_prompt
+from apis.shared.aws.bedrock import first_text
+from apis.shared.aws.client import Patience, ServiceClient
 from tests.support import stored
 from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, Reply, answer, converse_answer
-from tests.support.platform import USER_ID, Platform
+from tests.support.platform import USER_ID, Platform, Surroundings
 from tests.support.service_log import SUPPRESSED
 
 NEW = "New Conversation"
@@ -167,6 +170,20 @@ async def test_the_service_serves_others_while_a_model_thinks(
     assert (await tables.app_api.http.get("/health")).status_code == 200
     assert not asked.done()
     assert await asked == "Late"
+
+
+async def test_n4_a_model_that_takes_too_long_is_not_waited_for(
+    around: Surroundings, model: ModelServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The failure that the fallback of N5 takes; the bound of a call is that of every call of AWS."""
+    for name, value in around.environment().items():
+        monkeypatch.setenv(name, value)
+    model.script({"status": 200, "body": converse_answer({"text": "Late"}), "pause": 0.6})
+    patience = Patience(read_seconds=30.0, call_seconds=0.2, attempts=1, is_fixed=True)
+    client: ServiceClient[Any] = ServiceClient("bedrock-runtime", patience=patience)
+    answered = await first_text(title_prompt("How do I prepare?"), client)
+    assert answered.failure().code == "timeout"
+    assert Patience().call_seconds < 10
 
 
 @pytest.mark.parametrize(("deleted", "owner"), [(True, USER_ID), (False, "999999999")], ids=["deleted", "foreign"])

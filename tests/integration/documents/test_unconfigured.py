@@ -7,7 +7,7 @@ import pytest
 
 from apis.app_api.assistants.service import get_assistants_api
 from apis.shared.documents.models import NewDocument
-from apis.shared.documents.service import DocumentService, get_documents
+from apis.shared.documents.service import DocumentService, get_document_service
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, Success, error_of
 from tests.integration.conftest import Aws, Configure
@@ -52,11 +52,11 @@ async def test_f_doc_02_03_14_without_a_bucket_nothing_is_stored_or_lost(
     assistant_id = f"ast-{request.node.name}"
     aws.store(assistant(OWNER, assistant_id), document(assistant_id, "DOC-1"), share(assistant_id, "a@b.edu"))
     before = rows(aws, assistant_id)
-    error = error_of(await operation(get_documents(), assistant_id))
+    error = error_of(await operation(get_document_service(), assistant_id))
     assert error is not None
     assert error.code.value == code
     assert rows(aws, assistant_id) == before
-    assert (await get_documents().get(OWNER, assistant_id, "DOC-1")).map(lambda one: one.document_id) == Success(
+    assert (await get_document_service().get(OWNER, assistant_id, "DOC-1")).map(lambda one: one.document_id) == Success(
         "DOC-1"
     )
 
@@ -71,7 +71,7 @@ async def test_f_doc_12_without_a_vector_index_only_what_has_no_vectors_is_delet
     counted = LEFT_OUT if chunks is None else chunks
     row = document(assistant_id, "DOC-1", status="uploading", chunkCount=counted)
     aws.store(assistant(OWNER, assistant_id), row)
-    outcome = await operation(get_documents(), assistant_id)
+    outcome = await operation(get_document_service(), assistant_id)
     if chunks:
         error = error_of(outcome)
         assert error is not None

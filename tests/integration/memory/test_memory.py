@@ -442,7 +442,7 @@ async def test_strategies_are_asked_for_once(tables: Platform, memory: LongTermM
 async def test_f_chat_52_and_54_a_search_that_fails(tables: Platform, memory: LongTermMemory, user: User) -> None:
     """Also of one of the two lists: never a part."""
     memory.remember(PREFERENCES, "x")
-    for nth in (1, 4):
+    for nth in (1, 3):
         with tables.proxy.injecting(Fault(FaultKind.THROTTLED, operation="RetrieveMemoryRecords", nth=nth)):
             answer = await tables.ask(user, "GET", "/memory")
         assert (answer.status_code, answer.json()["code"]) == (503, "service_unavailable")
@@ -459,9 +459,12 @@ async def test_a_record_without_content_fails_the_list(tables: Platform, memory:
     "variables", [{"AGENTCORE_MEMORY_TYPE": "bogus"}, {"AGENTCORE_MEMORY_ID": ""}], ids=["type", "no id"]
 )
 async def test_f_chat_50_and_56_variables_that_contradict_each_other(
-    configured: Callable[..., Any], variables: dict[str, str]
+    configured: Callable[..., Any], variables: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     found, failure = await configured(**variables)
+    (record,) = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert record.getMessage() == "the variables of the memory contradict each other"
+    assert "AGENTCORE_MEMORY_ID" in str(getattr(record, "variables", ""))
     assert (found.status, found.available, found.mode, found.memory_id) == ("unavailable", False, "unknown", None)
     assert "bogus" not in str(found.error)
     assert found.error

@@ -26,6 +26,27 @@ def test_one_marker_at_the_end_of_the_last_assistant_message() -> None:
     assert markers(prepared(messages[:3])) == [(1, 1)]
 
 
+@pytest.mark.parametrize(
+    ("config", "count"),
+    [
+        pytest.param(ModelConfig(model_id=BEDROCK_CLAUDE), 1, id="known"),
+        pytest.param(ModelConfig(model_id=BEDROCK_CLAUDE, caching=False), 0, id="not wanted"),
+        pytest.param(ModelConfig(model_id="AMAZON.NOVA-PRO"), 1, id="upper case"),
+        pytest.param(ModelConfig(model_id="meta.llama3"), 0, id="unknown"),
+        pytest.param(ModelConfig(model_id="gpt-4o", provider="openai"), 0, id="openai"),
+        pytest.param(ModelConfig(model_id="gemini-2.5-flash", provider="gemini"), 0, id="gemini"),
+        pytest.param(ModelConfig(model_id="anthropic.claude", provider="openai"), 0, id="by another provider"),
+    ],
+)
+def test_g3_and_g5_which_models_get_a_marker(config: ModelConfig, count: int) -> None:
+    assert len(markers(prepared([user("a"), assistant("b"), user("c")], config))) == count
+
+
+def test_g4_a_turn_of_many_calls_has_one_marker() -> None:
+    ids = [f"t{number}" for number in range(18)]
+    assert markers(prepared([user("a"), uses(*ids), results(*ids)])) == [(1, 18)]
+
+
 def test_no_marker_without_an_assistant_message() -> None:
     assert prepared([user("a")]) == [user("a")]
 

@@ -32,10 +32,7 @@ class Played(MemoryRecords):
             return Failure(service_unavailable())
         return Success([Strategy(strategy_id, kind, "ACTIVE") for strategy_id, kind in KINDS.items()])
 
-    async def search(
-        self, namespace: str, *, query: str, top_k: int, with_what_is_below: bool = True
-    ) -> Result[list[MemoryRecord], ErrorDetail]:
-        assert not with_what_is_below
+    async def search(self, namespace: str, *, query: str, top_k: int) -> Result[list[MemoryRecord], ErrorDetail]:
         self.asked.append((namespace, query))
         strategy = namespace.split("/")[2]
         if strategy in self.hanging:

@@ -88,6 +88,8 @@ def test_a_wrong_value_ends_the_start(module: str, variable: str, value: str) ->
         (AuthSettings, "DEV_USER_ROLES", '{"a": 1}'),
         (InstitutionSettings, "BASE_ROLES", "[1]"),
         (CompactionSettings, "COMPACTION_PROTECTED_TURNS", "2.5"),
+        (CompactionSettings, "COMPACTION_TOKEN_THRESHOLD", "100k"),
+        (CompactionSettings, "COMPACTION_TOKEN_THRESHOLD", "1e5"),
         (ModelSettings, "MODEL_RETRY_DELAY_SECONDS", "-1"),
         (StorageSettings, "FILE_UPLOAD_MAX_FILES_PER_MESSAGE", "five"),
     ],
@@ -138,6 +140,12 @@ def test_only_true_is_true(
 ) -> None:
     monkeypatch.setenv(field.upper(), value)
     assert value_of(kind, field) is expected
+
+
+@pytest.mark.parametrize(("value", "turns"), [("-1", 1), ("0", 1), ("1", 1), ("", 2), ("100", 100)])
+def test_k5_and_p9_the_last_turn_is_always_protected(monkeypatch: pytest.MonkeyPatch, value: str, turns: int) -> None:
+    monkeypatch.setenv("COMPACTION_PROTECTED_TURNS", value)
+    assert load(CompactionSettings).unwrap().protected_turns == turns
 
 
 @pytest.mark.parametrize(("value", "expected"), [(None, True), ("", False)])

@@ -1,9 +1,7 @@
 """The language model of the stack: the packaged one in a process of its own, or another OpenAI-compatible server."""
 
 import importlib.util
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,8 +13,8 @@ from apis.shared.result import ErrorTable, Failure, Result, Success, attempt, ra
 from devstack import processes
 from devstack.environment import plumbing
 from devstack.failures import refusal
-from devstack.ports import LOOPBACK, free_port
-from devstack.processes import Child, or_raise
+from devstack.ports import LOOPBACK
+from devstack.processes import Child
 
 LOCAL_MODEL = "smollm2-135m-instruct"
 PROVIDER = "openai"
@@ -75,18 +73,6 @@ def ready(child: Child, model: Model, on_wait: Callable[[float], None] | None = 
     health = model.base_url.removesuffix("/v1") + "/health"
     processes.wait_until_answers(child, health, timeout=_START_SECONDS, on_wait=on_wait).unwrap()
     return attempt(_ask, model, errors=_failures(model.base_url))
-
-
-@contextmanager
-def local_model(port: int = 0) -> Iterator[Model]:
-    """The packaged model, loaded and answering, for tests and benchmarks; port 0 takes a free one."""
-    with tempfile.TemporaryDirectory(prefix="devstack-model-") as log_dir:
-        child, model = start(or_raise(model_file()), port or free_port(), Path(log_dir))
-        try:
-            or_raise(ready(child, model))
-            yield model
-        finally:
-            processes.stop([child])
 
 
 @railway

@@ -17,7 +17,7 @@ APP_API = "apis.app_api.main:app"
 INFERENCE_API = "apis.inference_api.main:app"
 HTTP = "apis.shared.http.protocol:BoundedHttp"
 HEALTH_PATHS: Mapping[str, str] = {APP_API: "/health", INFERENCE_API: "/ping"}
-_START_SECONDS = 30.0
+_START_SECONDS = 60.0
 
 DEVELOPMENT: Mapping[str, str] = {
     "ENVIRONMENT": "development",

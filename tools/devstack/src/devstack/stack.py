@@ -194,7 +194,12 @@ def _furnish(parent: Mapping[str, str], endpoint: str, objects_url: str | None, 
     client = aws.dynamodb_client(endpoint)
     seed_model(client, models, chosen)
     seed_people(client, created)
-    return {**without_aws(parent), **created}
+    return {**without_gateway(parent), **without_aws(parent), **created}
+
+
+def without_gateway(parent: Mapping[str, str]) -> dict[str, str]:
+    """Unless the caller has one: looking for it in the embedded endpoint takes longer, at first, than a turn waits."""
+    return {} if parent.get("GATEWAY_URL") else {"AGENTCORE_GATEWAY_MCP_ENABLED": "false"}
 
 
 def _offer_account(endpoint: str, storage: Mapping[str, str], identity: LocalIdentity) -> None:

@@ -46,7 +46,7 @@ class MemoryContext:
     async def _search(self, kind: Kind, user_id: str, session_id: str, query: str, end: float) -> list[MemoryRecord]:
         top_k, least = _SEARCHES[kind]
         records = await best_effort(
-            _until(end, self._memory.recall(user_id, kind, query=query, top_k=top_k, session_id=session_id)),
+            _until(end, self._memory.search(user_id, kind, query=query, top_k=top_k, session_id=session_id)),
             reason="One kind of long-term memory is missing in this turn; the answer is correct without it.",
             default=list[MemoryRecord](),
         )

@@ -23,7 +23,7 @@ from agents.turn.plan import Plan
 from agents.turn.request import TurnRequest, check_request
 from agents.turn.turn import BlockedTurn, FailedTurn, OpenTurn, Turn
 from apis.shared.assistants.models import Assistant
-from apis.shared.assistants.service import get_assistants
+from apis.shared.assistants.service import get_assistant_service
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
 from apis.shared.errors import ErrorDetail, forbidden, status_of
 from apis.shared.files.file_resolver import FileResolver, get_file_resolver
@@ -405,7 +405,7 @@ def _runnable(permitted: FilteredTools) -> ToolSelection:
 def get_turn_service() -> TurnService:
     return TurnService(
         sessions=get_session_service(),
-        assistants=TurnAssistants(get_assistants(), get_knowledge_base(), get_session_service()),
+        assistants=TurnAssistants(get_assistant_service(), get_knowledge_base(), get_session_service()),
         messages=get_messages(),
         models=get_managed_models(),
         roles=get_app_role_service(),

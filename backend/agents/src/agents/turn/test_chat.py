@@ -16,10 +16,10 @@ from agents.turn.accounting import Account
 from agents.turn.last_work import LastWork
 from agents.turn.plan import Plan
 from agents.turn.turn import OpenTurn, Turn
-from apis.shared.assistants.service import AssistantService, get_assistants
+from apis.shared.assistants.service import AssistantService, get_assistant_service
 from apis.shared.auth.models import User
 from apis.shared.costs.service import UsageRecorder, get_usage_recorder
-from apis.shared.documents.service import DocumentService, get_documents
+from apis.shared.documents.service import DocumentService, get_document_service
 from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.knowledge.augmentation import augmented
 from apis.shared.knowledge.service import KnowledgeBase, get_knowledge_base
@@ -190,8 +190,8 @@ class _Repeatable:
 @once
 def get_test_chats() -> TestChats:
     return TestChats(
-        assistants=get_assistants(),
-        documents=get_documents(),
+        assistants=get_assistant_service(),
+        documents=get_document_service(),
         knowledge=get_knowledge_base(),
         models=get_managed_models(),
         usage=get_usage_recorder(),

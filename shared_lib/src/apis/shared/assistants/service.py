@@ -157,7 +157,7 @@ def _naming_the_field(error: ErrorDetail) -> ErrorDetail:
 
 
 @once
-def get_assistants() -> AssistantService:
+def get_assistant_service() -> AssistantService:
     storage = settings(StorageSettings)
     index = storage.assistants_vector_store_index_name or DEFAULT_INDEX
     table = storage.assistants_table_name

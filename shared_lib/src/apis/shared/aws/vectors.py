@@ -3,19 +3,18 @@
 import asyncio
 import itertools
 import math
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from apis.shared.aws.client import ServiceClient, s3vectors
 from apis.shared.errors import ErrorDetail, service_unavailable
-from apis.shared.result import ErrorTable, Failure, Result, Success, all_done, attempt, collect
+from apis.shared.result import ErrorTable, Failure, Result, Success, all_done, attempt
 
 if TYPE_CHECKING:
     from mypy_boto3_s3vectors import S3VectorsClient
 
 KEYS_PER_DELETE: Final = 500
-KEYS_PER_PAGE: Final = 1000
 # Half of the threads of the service: searches need the others, and what waits for a thread may run out of time.
 _DELETES_AT_ONCE: Final = 4
 
@@ -32,12 +31,6 @@ class Hit:
     key: str
     distance: float | None
     metadata: Json
-
-
-@dataclass(frozen=True, slots=True)
-class KeyPage:
-    keys: list[str]
-    next_token: str | None
 
 
 class VectorIndex:
@@ -81,34 +74,6 @@ class VectorIndex:
         )
         return answer.map(lambda _: None)
 
-    async def key_pages(self) -> AsyncIterator[Result[KeyPage, ErrorDetail]]:
-        """All keys of the index, page by page and in no order; a Failure is the last one."""
-        token: str | None = None
-        while True:
-            page = await self._key_page(token)
-            yield page
-            token = page.map(lambda value: value.next_token).value_or(None)
-            if token is None:
-                return
-
-    async def _key_page(self, token: str | None) -> Result[KeyPage, ErrorDetail]:
-        following: dict[str, str] = {} if token is None else {"nextToken": token}
-        answer = await self.client.call(
-            lambda client: client.list_vectors(
-                vectorBucketName=self.bucket,
-                indexName=self.index,
-                maxResults=KEYS_PER_PAGE,
-                **following,  # type: ignore[arg-type]  # nextToken may be absent, never null
-            )
-        )
-        return answer.bind(lambda page: attempt(_key_page, page, errors=_MISSHAPEN))
-
-    async def keys_beginning(self, prefix: str) -> Result[list[str], ErrorDetail]:
-        """The keys that begin with `prefix`. The service has no such question: the whole index is read, so this is for
-        maintenance and never for a request."""
-        pages = collect([page async for page in self.key_pages()])
-        return pages.map(lambda all_of: [key for page in all_of for key in page.keys if key.startswith(prefix)])
-
 
 def _distinct(keys: Iterable[str]) -> Iterator[str]:
     """As they are asked for: an assistant may have hundreds of thousands."""
@@ -137,7 +102,3 @@ def _hit(given: Json) -> Hit:
 
 def _number(given: object) -> float | None:
     return float(given) if isinstance(given, int | float) and math.isfinite(given) else None
-
-
-def _key_page(answer: Json) -> KeyPage:
-    return KeyPage([given["key"] for given in answer["vectors"]], answer.get("nextToken"))

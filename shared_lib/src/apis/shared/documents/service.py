@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Final
 
-from apis.shared.assistants.service import AssistantService, get_assistants
+from apis.shared.assistants.service import AssistantService, get_assistant_service
 from apis.shared.aws.dynamodb import Table
 from apis.shared.aws.s3 import Bucket
 from apis.shared.aws.vectors import VectorIndex
@@ -166,13 +166,13 @@ def _seconds(lifetime: timedelta) -> int:
 
 
 @once
-def get_documents() -> DocumentService:
+def get_document_service() -> DocumentService:
     storage = settings(StorageSettings)
     table = storage.assistants_table_name
     bucket = storage.assistants_documents_bucket_name
     vectors, index = storage.assistants_vector_store_bucket_name, storage.assistants_vector_store_index_name
     return DocumentService(
-        get_assistants(),
+        get_assistant_service(),
         DocumentRepository(Table(table)) if table else None,
         Bucket(bucket) if bucket else None,
         VectorIndex(vectors, index) if vectors and index else None,

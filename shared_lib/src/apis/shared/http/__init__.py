@@ -5,7 +5,7 @@ from apis.shared.http.dependencies import Bearer, BearerDependency, Depends, dep
 from apis.shared.http.docs import FRESH_ID
 from apis.shared.http.router import GUARDED, STORE_ERRORS, AdminRouter, ResultRouter
 from apis.shared.http.service import create_service
-from apis.shared.http.sse import EventStream, SseEvent
+from apis.shared.http.sse import EventStream, SseEvent, described_turn
 from apis.shared.http.wire import SnakeCaseWire, Wire, WireWithoutNulls
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "WireWithoutNulls",
     "create_service",
     "dependency",
+    "described_turn",
     "note_failure",
     "note_user",
 ]

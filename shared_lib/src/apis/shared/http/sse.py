@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from enum import Enum, auto
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -249,3 +249,22 @@ _STREAM_FAILED = ErrorDetail(
     code=ErrorCode.STREAM_ERROR, message="The answer was interrupted by an unexpected problem."
 )
 _NOT_JSON = ErrorTable.of((TypeError, _STREAM_FAILED.caused_by), (ValueError, _STREAM_FAILED.caused_by))
+
+
+def described_turn(example: str) -> dict[int | str, dict[str, Any]]:  # Any: as OpenAPI has it
+    """`responses` of a route that answers a message with an `EventStream`."""
+    text = {"type": "string"}
+    return {
+        200: {
+            "description": "The answer as server-sent events, from `message_start` to `done`. A failure after this "
+            "point arrives as `stream_error`.",
+            "headers": {
+                "X-Session-ID": {"description": "The session that the message belongs to.", "schema": text},
+                "X-Error-Code": {
+                    "description": "The code of a failure before the first event. Absent otherwise.",
+                    "schema": text,
+                },
+            },
+            "content": {"text/event-stream": {"example": example}},
+        }
+    }

@@ -1,8 +1,8 @@
 """The long-term records of AgentCore Memory.
 
-The service of today takes `namespace` as it is, with or without a slash at its end, and has `namespacePath` for all
-that lies below; an earlier one took `namespace` as the beginning of a name and knew nothing else. Each question is
-therefore asked in every form at once, and what comes back is looked at again.
+The service of today takes `namespace` as it is, and has `namespacePath` for a namespace with a slash at its end, as its
+usual templates make it, and all that lies below; an earlier one took `namespace` as the beginning of a name and knew
+nothing else. Each question is therefore asked in both forms at once, and what comes back is looked at again.
 """
 
 import asyncio
@@ -61,10 +61,8 @@ class MemoryRecords:
         return Success([_strategy(item) for item in memory.get("strategies") or ()])
 
     @railway
-    async def search(
-        self, namespace: str, *, query: str, top_k: int, with_what_is_below: bool = True
-    ) -> Result[list[MemoryRecord], ErrorDetail]:
-        """At most `top_k` (1 to 100), the most relevant first."""
+    async def search(self, namespace: str, *, query: str, top_k: int) -> Result[list[MemoryRecord], ErrorDetail]:
+        """At most `top_k` (1 to 100) of a namespace and of what is below it, the most relevant first."""
 
         async def ask(where: _Where) -> Result[_Page, ErrorDetail]:
             criteria: Any = {"searchQuery": query, "topK": top_k}
@@ -78,7 +76,7 @@ class MemoryRecords:
             )
             return answer.bind(_page)
 
-        found = (await self._asked(ask, namespace, below=with_what_is_below, enough=top_k)).unwrap()
+        found = (await self._asked(ask, namespace, enough=top_k)).unwrap()
         # A stable order: what one question found stays as the service had it.
         return Success(sorted(found, key=lambda record: -(record.score or 0.0))[:top_k])
 
@@ -91,7 +89,7 @@ class MemoryRecords:
             )
             return answer.bind(_page)
 
-        return await self._asked(ask, namespace, below=True, enough=None)
+        return await self._asked(ask, namespace, enough=None)
 
     @railway
     async def delete(self, record_id: str) -> Result[None, ErrorDetail]:
@@ -113,20 +111,13 @@ class MemoryRecords:
         codes = ", ".join(str(one.get("errorCode", "")) for one in failed)
         return Failure(service_unavailable(None, reason="the record was not deleted", error_codes=codes))
 
-    async def _asked(
-        self, ask: _Ask, namespace: str, *, below: bool, enough: int | None
-    ) -> Result[list[MemoryRecord], ErrorDetail]:
-        forms: list[Awaitable[Result[list[MemoryRecord], ErrorDetail]]] = [
-            self._all_pages(ask, {"namespace": form}, namespace, enough) for form in (namespace, f"{namespace}/")
-        ]
-        if below:
-            forms.append(self._below(ask, namespace, enough))
-        answers = collect(await asyncio.gather(*forms))
+    async def _asked(self, ask: _Ask, namespace: str, *, enough: int | None) -> Result[list[MemoryRecord], ErrorDetail]:
+        exact, below = await asyncio.gather(
+            self._all_pages(ask, {"namespace": namespace}, namespace, enough),
+            self._all_pages(ask, {"namespacePath": f"{namespace}/"}, namespace, enough),
+        )
+        answers = collect((exact, below.lash(_unless_unknown)))
         return answers.map(lambda lists: _once(record for found in lists for record in found))
-
-    async def _below(self, ask: _Ask, namespace: str, enough: int | None) -> Result[list[MemoryRecord], ErrorDetail]:
-        found = await self._all_pages(ask, {"namespacePath": f"{namespace}/"}, namespace, enough)
-        return found.lash(_unless_unknown)
 
     @railway
     async def _all_pages(

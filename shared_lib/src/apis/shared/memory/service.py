@@ -79,16 +79,6 @@ class MemoryService:
         return await self._records.search(namespace, query=query, top_k=top_k)
 
     @railway
-    async def recall(
-        self, user_id: str, kind: Kind, *, query: str, top_k: int, session_id: str
-    ) -> Result[list[MemoryRecord], ErrorDetail]:
-        """`search`, without what lies below the namespace: each form of a question is paid for in every turn."""
-        namespace = (await self._namespace(user_id, kind, session_id)).unwrap()
-        if namespace is None:
-            return Success([])
-        return await self._records.search(namespace, query=query, top_k=top_k, with_what_is_below=False)
-
-    @railway
     async def summaries(self, user_id: str, session_id: str) -> Result[list[MemoryRecord], ErrorDetail]:
         """What the service has summarised of one conversation, oldest first."""
         namespace = (await self._namespace(user_id, "summaries", session_id)).unwrap()

@@ -95,14 +95,6 @@ class ToolAccess:
             return Failure(not_accessible(refused))
         return await self._preferences.merge(user.user_id, preferences) if preferences else Success(None)
 
-    async def allowed_ids(self, user: User) -> Result[list[str], ErrorDetail]:
-        """What a turn of this user may load, of what is stored, what the code knows and what is granted by its id."""
-        known = await self._known(user)
-        return known.map(lambda one: [tool_id for tool_id in one.ids if one.may_use(tool_id)])
-
-    async def can_access(self, user: User, tool_id: str) -> Result[bool, ErrorDetail]:
-        return (await self._known(user)).map(lambda known: known.may_use(tool_id))
-
     @railway
     async def filter(self, user: User, requested: Sequence[str] | None) -> Result[FilteredTools, ErrorDetail]:
         """A denied tool is left out, it never fails the request; permissions that cannot be read do. None stands for
@@ -146,12 +138,6 @@ class _Known:
 
     permissions: UserEffectivePermissions
     catalogue: Catalogue
-
-    @property
-    def ids(self) -> list[str]:
-        """Stored ones, those of the code, and what is granted by its id, each once."""
-        granted = (tool_id for tool_id in self.permissions.tools if tool_id != WILDCARD)
-        return list(dict.fromkeys((*self.catalogue, *CODE_CATALOGUE, *granted)))
 
     def may_use(self, tool_id: str) -> bool:
         """Public, granted by id, or, with the wildcard, known at all. The code catalogue decides what is public only

@@ -17,7 +17,7 @@ from apis.app_api.assistants.schemas import (
 )
 from apis.app_api.assistants.service import get_assistants_api
 from apis.shared.assistants.models import NO_ACCESS, AssistantStatus, assistant_not_found
-from apis.shared.assistants.service import TOO_LARGE, get_assistants
+from apis.shared.assistants.service import TOO_LARGE, get_assistant_service
 from apis.shared.auth import CurrentUser
 from apis.shared.aws.embeddings import REFUSED as NOT_SEARCHED
 from apis.shared.errors import ErrorDetail, bad_request, validation_error
@@ -59,13 +59,13 @@ async def create_assistant_draft(
     user: CurrentUser, body: CreateAssistantDraftRequest
 ) -> Result[AssistantResponse, ErrorDetail]:
     """A private one without instructions, which lists leave out unless they are asked for drafts."""
-    return (await get_assistants().create(user, body.to_assistant())).map(AssistantResponse.of)
+    return (await get_assistant_service().create(user, body.to_assistant())).map(AssistantResponse.of)
 
 
 @router.post("", summary="Create an assistant", errors=(TOO_LARGE,))
 async def create_assistant(user: CurrentUser, body: CreateAssistantRequest) -> Result[AssistantResponse, ErrorDetail]:
     """A complete one."""
-    return (await get_assistants().create(user, body.to_assistant())).map(AssistantResponse.of)
+    return (await get_assistant_service().create(user, body.to_assistant())).map(AssistantResponse.of)
 
 
 @router.get("", summary="List assistants", errors=(BAD_TOKEN,))
@@ -84,14 +84,14 @@ async def list_assistants(
     statuses: list[AssistantStatus] = ["COMPLETE"]
     statuses += ["ARCHIVED"] if include_archived else []
     statuses += ["DRAFT"] if include_drafts else []
-    page = await get_assistants().list_for(user, statuses, limit=limit, token=next_token)
+    page = await get_assistant_service().list_for(user, statuses, limit=limit, token=next_token)
     return page.map(AssistantsListResponse.of_page)
 
 
 @router.get("/{assistant_id}", summary="Get an assistant", errors=(NOT_FOUND, NO_ACCESS))
 async def get_assistant(user: CurrentUser, assistant_id: AssistantId) -> Result[AssistantResponse, ErrorDetail]:
     """One that the caller may use, whatever its status."""
-    return (await get_assistants().visible_to(user, assistant_id)).map(AssistantResponse.of)
+    return (await get_assistant_service().visible_to(user, assistant_id)).map(AssistantResponse.of)
 
 
 @router.put("/{assistant_id}", summary="Change an assistant", errors=(NOT_FOUND, TOO_LARGE))
@@ -99,14 +99,14 @@ async def update_assistant(
     user: CurrentUser, assistant_id: AssistantId, body: UpdateAssistantRequest
 ) -> Result[AssistantResponse, ErrorDetail]:
     """Only the given members change. One of somebody else is not found."""
-    changed = await get_assistants().change(user.user_id, assistant_id, body.to_change())
+    changed = await get_assistant_service().change(user.user_id, assistant_id, body.to_change())
     return changed.map(AssistantResponse.of)
 
 
 @router.post("/{assistant_id}/archive", summary="Archive an assistant", errors=(NOT_FOUND,))
 async def archive_assistant(user: CurrentUser, assistant_id: AssistantId) -> Result[AssistantResponse, ErrorDetail]:
     """It leaves the lists and stays usable. Changing its status to `COMPLETE` brings it back."""
-    archived = await get_assistants().change(user.user_id, assistant_id, {"status": "ARCHIVED"})
+    archived = await get_assistant_service().change(user.user_id, assistant_id, {"status": "ARCHIVED"})
     return archived.map(AssistantResponse.of)
 
 
@@ -162,7 +162,7 @@ async def share_assistant(
 ) -> Result[AssistantSharesResponse, ErrorDetail]:
     """It counts as long as the assistant's visibility is `SHARED`, which this does not change. After a failure
     `metadata.notShared` names those that it is not shared with."""
-    shared = await get_assistants().share(user.user_id, assistant_id, body.emails)
+    shared = await get_assistant_service().share(user.user_id, assistant_id, body.emails)
     return shared.map(lambda emails: AssistantSharesResponse(assistant_id=assistant_id, shared_with=emails))
 
 
@@ -171,7 +171,7 @@ async def unshare_assistant(
     user: CurrentUser, assistant_id: AssistantId, body: UnshareAssistantRequest
 ) -> Result[AssistantSharesResponse, ErrorDetail]:
     """They lose access at once. The answer is whom it is still shared with."""
-    unshared = await get_assistants().unshare(user.user_id, assistant_id, body.emails)
+    unshared = await get_assistant_service().unshare(user.user_id, assistant_id, body.emails)
     return unshared.map(lambda emails: AssistantSharesResponse(assistant_id=assistant_id, shared_with=emails))
 
 
@@ -180,5 +180,5 @@ async def get_assistant_shares(
     user: CurrentUser, assistant_id: AssistantId
 ) -> Result[AssistantSharesResponse, ErrorDetail]:
     """All of them, whether the assistant's visibility lets them count or not."""
-    shares = await get_assistants().shares(user.user_id, assistant_id)
+    shares = await get_assistant_service().shares(user.user_id, assistant_id)
     return shares.map(lambda emails: AssistantSharesResponse(assistant_id=assistant_id, shared_with=emails))

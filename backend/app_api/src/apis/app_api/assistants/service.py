@@ -1,7 +1,7 @@
 """What only this API does with assistants: deleting one with all that belongs to it."""
 
-from apis.shared.assistants.service import AssistantService, get_assistants
-from apis.shared.documents.service import DocumentService, get_documents
+from apis.shared.assistants.service import AssistantService, get_assistant_service
+from apis.shared.documents.service import DocumentService, get_document_service
 from apis.shared.errors import ErrorDetail
 from apis.shared.result import Result, railway
 from apis.shared.wiring import once
@@ -24,4 +24,4 @@ class AssistantsApi:
 
 @once
 def get_assistants_api() -> AssistantsApi:
-    return AssistantsApi(get_assistants(), get_documents())
+    return AssistantsApi(get_assistant_service(), get_document_service())

@@ -7,7 +7,7 @@ from apis.app_api.chat.schemas import ChatRequest, GenerateTitleRequest, Generat
 from apis.shared.assistants.models import NO_ACCESS
 from apis.shared.auth import CurrentUser
 from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
-from apis.shared.http import GUARDED, STORE_ERRORS, EventStream, ResultRouter
+from apis.shared.http import GUARDED, STORE_ERRORS, EventStream, ResultRouter, described_turn
 from apis.shared.result import Result
 from apis.shared.sessions.repository import SESSION_CHANGED, session_not_found
 
@@ -55,23 +55,7 @@ async def generate_title(user: CurrentUser, body: GenerateTitleRequest) -> Resul
         ErrorCode.INTERNAL_ERROR,
         ErrorCode.SERVICE_UNAVAILABLE,
     ),
-    responses={
-        200: {
-            "description": "The answer as server-sent events, from `message_start` to `done`. A failure after this "
-            "point arrives as `stream_error`.",
-            "headers": {
-                "X-Session-ID": {
-                    "description": "The session that the message belongs to.",
-                    "schema": {"type": "string"},
-                },
-                "X-Error-Code": {
-                    "description": "The code of a failure before the first event. Absent otherwise.",
-                    "schema": {"type": "string"},
-                },
-            },
-            "content": {"text/event-stream": {"example": _ANSWER}},
-        }
-    },
+    responses=described_turn(_ANSWER),
 )
 async def stream(user: CurrentUser, body: ChatRequest) -> Result[EventStream, ErrorDetail]:
     """For old clients; others use the Inference API. What the caller can correct is answered with an HTTP status;

@@ -12,7 +12,7 @@ from apis.app_api.documents.schemas import (
 )
 from apis.shared.auth import CurrentUser
 from apis.shared.documents.models import document_not_found
-from apis.shared.documents.service import get_documents
+from apis.shared.documents.service import get_document_service
 from apis.shared.errors import ErrorDetail
 from apis.shared.http import GUARDED, STORE_ERRORS, ResultRouter
 from apis.shared.http.bounds import Integer, PageToken
@@ -33,7 +33,7 @@ async def generate_upload_url(
     user: CurrentUser, assistant_id: AssistantId, body: CreateDocumentRequest
 ) -> Result[UploadUrlResponse, ErrorDetail]:
     """Ingestion begins when the bytes are there. Ask for the document's status until it is `complete` or `failed`."""
-    begun = await get_documents().begin_upload(user.user_id, assistant_id, body.to_document())
+    begun = await get_document_service().begin_upload(user.user_id, assistant_id, body.to_document())
     return begun.map(UploadUrlResponse.of)
 
 
@@ -46,7 +46,7 @@ async def list_documents(
 ) -> Result[DocumentsListResponse, ErrorDetail]:
     """Whatever their status; all of them without `limit`."""
     wanted = limit if limit is not None and limit > 0 else None
-    page = await get_documents().page(user.user_id, assistant_id, limit=wanted, token=next_token)
+    page = await get_document_service().page(user.user_id, assistant_id, limit=wanted, token=next_token)
     return page.map(DocumentsListResponse.of)
 
 
@@ -55,7 +55,7 @@ async def get_document(
     user: CurrentUser, assistant_id: AssistantId, document_id: DocumentId
 ) -> Result[DocumentResponse, ErrorDetail]:
     """Its status may stand still for ever, when ingestion was interrupted."""
-    return (await get_documents().get(user.user_id, assistant_id, document_id)).map(DocumentResponse.of)
+    return (await get_document_service().get(user.user_id, assistant_id, document_id)).map(DocumentResponse.of)
 
 
 @router.get("/{document_id}/download", summary="Begin the download of a document", errors=(NO_DOCUMENT,))
@@ -63,7 +63,7 @@ async def get_download_url(
     user: CurrentUser, assistant_id: AssistantId, document_id: DocumentId
 ) -> Result[DownloadUrlResponse, ErrorDetail]:
     """For the owner of the assistant alone, also where others see citations of it."""
-    begun = await get_documents().begin_download(user.user_id, assistant_id, document_id)
+    begun = await get_document_service().begin_download(user.user_id, assistant_id, document_id)
     return begun.map(DownloadUrlResponse.of)
 
 
@@ -72,4 +72,4 @@ async def delete_document(
     user: CurrentUser, assistant_id: AssistantId, document_id: DocumentId
 ) -> Result[None, ErrorDetail]:
     """No answer quotes it any more. After a failure it is still there, and the request can be repeated."""
-    return await get_documents().delete(user.user_id, assistant_id, document_id)
+    return await get_document_service().delete(user.user_id, assistant_id, document_id)

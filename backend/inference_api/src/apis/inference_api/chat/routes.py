@@ -7,7 +7,7 @@ from apis.inference_api.chat.service import open_turn
 from apis.shared.assistants.models import NO_ACCESS
 from apis.shared.auth import TrustedUser
 from apis.shared.errors import ErrorCode, ErrorDetail, validation_error
-from apis.shared.http import GUARDED, EventStream, ResultRouter
+from apis.shared.http import GUARDED, EventStream, ResultRouter, described_turn
 from apis.shared.result import Result
 from apis.shared.sessions.repository import session_not_found
 
@@ -27,23 +27,7 @@ router = ResultRouter(tags=["Chat"], errors=(*GUARDED, ErrorCode.INTERNAL_ERROR)
         validation_error("The message must not be empty.", field="body.message"),
         ErrorCode.SERVICE_UNAVAILABLE,
     ),
-    responses={
-        200: {
-            "description": "The answer as server-sent events, from `message_start` to `done`. A failure after this "
-            "point arrives as `stream_error`.",
-            "headers": {
-                "X-Session-ID": {
-                    "description": "The session that the message belongs to.",
-                    "schema": {"type": "string"},
-                },
-                "X-Error-Code": {
-                    "description": "The code of a failure before the first event. Absent otherwise.",
-                    "schema": {"type": "string"},
-                },
-            },
-            "content": {"text/event-stream": {"example": STREAM}},
-        }
-    },
+    responses=described_turn(STREAM),
 )
 async def invocations(
     user: TrustedUser,
