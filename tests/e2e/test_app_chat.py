@@ -12,7 +12,7 @@ from tests.support.fault_proxy import Fault, FaultKind
 from tests.support.model_server import ModelServer, events
 from tests.support.platform import USER_ID, Platform, until
 from tests.support.service_log import FAILED
-from tests.support.stored.assistants import assistant, document, ghost
+from tests.support.stored.assistants import ASSISTANTS, assistant, document, ghost
 from tests.support.stored.knowledge import vector
 
 QUESTION = "Until when can I enrol?"
@@ -155,16 +155,18 @@ async def test_the_test_chat_is_the_owners(tables: Platform, assistant_id: str) 
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "status", "code"),
+    ("service", "operation", "of", "status", "code"),
     [
-        ("bedrock-runtime", "InvokeModel", 503, "model_error"),
-        ("s3vectors", "QueryVectors", 503, "service_unavailable"),
+        pytest.param("bedrock-runtime", "InvokeModel", None, 503, "model_error", id="F-AST-25 example 20"),
+        pytest.param("s3vectors", "QueryVectors", None, 503, "service_unavailable", id="F-AST-26"),
+        pytest.param("dynamodb", "Query", ASSISTANTS, 503, "service_unavailable", id="F-AST-30"),
     ],
 )
 async def test_a_search_that_fails_before_a_test_chat_is_an_http_error(
-    tables: Platform, assistant_id: str, service: str, operation: str, status: int, code: str
+    tables: Platform, assistant_id: str, service: str, operation: str, of: str | None, status: int, code: str
 ) -> None:
-    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service=service, operation=operation)):
+    table = None if of is None else tables.variables[of]
+    with tables.proxy.injecting(Fault(FaultKind.THROTTLED, service=service, operation=operation, table=table)):
         turn = await tables.streamed(f"/assistants/{assistant_id}/test-chat", message=QUESTION)
     assert (turn.status, turn.body["code"]) == (status, code)
     await tables.settled(turn.request_id)

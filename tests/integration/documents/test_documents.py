@@ -343,7 +343,11 @@ async def test_f_doc_11_an_object_that_cannot_be_deleted_keeps_its_row(in_table:
     await in_table.assert_failed(again, 404, "not_found")
 
 
-@pytest.mark.parametrize("corruption", [{"sizeBytes": "x"}, {"status": "thinking"}, {"filename": LEFT_OUT}], ids=str)
+@pytest.mark.parametrize(
+    "corruption",
+    [{"sizeBytes": "x"}, {"status": "thinking"}, {"filename": LEFT_OUT}],
+    ids=["size", "status", "without a name"],
+)
 async def test_f_doc_04_07_a_row_that_cannot_be_read_is_no_absent_one(
     in_table: Assistants, corruption: dict[str, Any]
 ) -> None:
