@@ -175,6 +175,8 @@ class Scenario:
     harmless: Mapping[tuple[str, FaultKind], str] = field(default_factory=dict)
     calls: Collection[str] = ()
     of_tool: Collection[str] = ()
+    is_alone: bool = False
+    """It changes what other cases of it have stored: they run one after the other."""
 
     async def prepare(self, platform: Platform, case: Case) -> None:
         await asyncio.to_thread(lambda: platform.store(*self.arrange(platform, case)))

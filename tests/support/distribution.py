@@ -37,7 +37,7 @@ class Units(LoadFileScheduling):  # type: ignore[misc]  # pytest-xdist has no ty
 
 def unit_of(nodeid: str) -> str:
     if nodeid.startswith(MATRIX):
-        return nodeid.rpartition("-")[0]
+        return nodeid
     if installed := _INSTALLED.match(nodeid):
         return installed[1]
     return nodeid.partition("::")[0]

@@ -14,6 +14,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import h11
+import uvloop
 
 from tests.support import aws_wire
 from tests.support.aws_wire import Answer, Target
@@ -146,7 +147,7 @@ class FaultProxy:
         self._answers: dict[tuple[str, str], Callable[[Call], Mapping[str, Any]]] = {}
         self._own_answers: list[OwnAnswer] = []
         self._holds: list[Hold] = []
-        self._loop = asyncio.new_event_loop()
+        self._loop = uvloop.new_event_loop()
         self._stop = asyncio.Event()
         self._listening = threading.Event()
         self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._serve(),), daemon=True)

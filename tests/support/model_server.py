@@ -41,6 +41,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+import uvloop
+
 from devstack import event_stream
 from tests.support.model_rules import illegality, refused
 
@@ -155,7 +157,7 @@ class ModelServer:
     @contextmanager
     def running_in_a_thread(self) -> Iterator["ModelServer"]:
         """For a test that has no event loop, or whose event loop is busy."""
-        listening, loop, stop = threading.Event(), asyncio.new_event_loop(), asyncio.Event()
+        listening, loop, stop = threading.Event(), uvloop.new_event_loop(), asyncio.Event()
 
         async def serve() -> None:
             async with self.running():

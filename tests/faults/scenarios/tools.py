@@ -107,7 +107,10 @@ SCENARIOS = [
         is_whole,
     ),
     Scenario(
-        "sync tools", Request("POST /admin/tools/sync", None, {}, lambda _: {"dry_run": "false"}, ADMIN), a_difference
+        "sync tools",
+        Request("POST /admin/tools/sync", None, {}, lambda _: {"dry_run": "false"}, ADMIN),
+        a_difference,
+        is_alone=True,
     ),
 ]
 

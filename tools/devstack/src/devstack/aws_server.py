@@ -4,6 +4,7 @@
 answers for the chat models of Bedrock, with the key in `OPENAI_API_KEY`; without it there are none.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -44,6 +45,10 @@ def main() -> None:
         url, name = model
         chat_models = bedrock.ChatModels(Model(name, url), os.environ["OPENAI_API_KEY"])
         application = chat_models.in_front_of(application)
+    # The items of tables are many and live long: looking for garbage among them takes longer than to answer.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     moto_http.serve(application, port)
 
 
