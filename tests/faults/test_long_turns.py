@@ -16,7 +16,7 @@ from tests.faults.scenario import MESSAGE, Case, Request, Scenario
 from tests.faults.scenarios.chat import a_priced_model, turn
 from tests.faults.scenarios.oauth import EVERYBODYS, encrypted, keep_a_secret
 from tests.faults.scenarios.sessions import a_session
-from tests.faults.test_matrix import AT_ONCE, QUICK, Place, places_of, problems_of
+from tests.faults.test_matrix import AT_ONCE, Place, places_of, problems_of, ways_to_fail
 from tests.support import stored
 from tests.support.fault_proxy import FaultKind
 from tests.support.interpreter import PlayedInterpreter
@@ -176,17 +176,16 @@ SCENARIOS = [
         a_summary,
     ),
 ]
-WITHOUT_ITEMS: list[FaultKind] = [kind for kind in QUICK if kind is not FaultKind.CORRUPT_ITEM]
 KINDS: dict[str, list[FaultKind]] = {
-    "turn with the code interpreter": [*WITHOUT_ITEMS, FaultKind.TIMEOUT],
-    "turn with a tool of the gateway": WITHOUT_ITEMS,
+    "turn with the code interpreter": [FaultKind.THROTTLED, FaultKind.GARBAGE, FaultKind.TIMEOUT],
+    "turn with a tool of the gateway": [FaultKind.SERVER_ERROR, FaultKind.GARBAGE],
     # Like that, but for what a refusal means.
     "turn with a tool on a server": [FaultKind.ACCESS_DENIED, FaultKind.RESET],
 }
 CASES = [
     pytest.param(scenario, kind, id=f"{scenario.name}-{kind}")
     for scenario in SCENARIOS
-    for kind in KINDS.get(scenario.name, [*QUICK, FaultKind.TIMEOUT])
+    for kind in KINDS.get(scenario.name, [*ways_to_fail(scenario.name, 0), FaultKind.TIMEOUT])
 ]
 HANGS_FOR_LONG = frozenset({"InvokeCodeInterpreter"})
 """Code may run for minutes."""

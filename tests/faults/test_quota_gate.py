@@ -10,7 +10,7 @@ import pytest
 
 from tests.faults.scenario import MESSAGE, Case, Scenario
 from tests.faults.scenarios.chat import a_priced_model, turn
-from tests.faults.test_matrix import AT_ONCE, HANGING_AT_ONCE, QUICK, Place, places_of, problems_of
+from tests.faults.test_matrix import AT_ONCE, HANGING_AT_ONCE, Place, places_of, problems_of, ways_to_fail
 from tests.support import stored
 from tests.support.aws_wire import Target
 from tests.support.fault_proxy import FaultKind
@@ -98,8 +98,14 @@ async def places_in(platform: Platform, scenario: Scenario, kind: FaultKind) -> 
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("kind", [*QUICK, FaultKind.TIMEOUT])
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+@pytest.mark.parametrize(
+    ("scenario", "kind"),
+    [
+        pytest.param(scenario, kind, id=f"{scenario.name}-{kind}")
+        for scenario in SCENARIOS
+        for kind in (*ways_to_fail(scenario.name, 0), FaultKind.TIMEOUT)
+    ],
+)
 async def test_no_failure_stays_unseen(gated: Platform, scenario: Scenario, kind: FaultKind) -> None:
     places = await places_in(gated, scenario, kind)
     assert places
