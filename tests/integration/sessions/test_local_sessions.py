@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from apis.shared.costs.local import LocalCostRecords
-from apis.shared.result import Success
+from apis.shared.result import Success, error_of
 from apis.shared.sessions.local import LocalSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import SessionPatch, TurnPreferences
@@ -51,7 +51,7 @@ async def test_a_turn_keeps_all_that_the_file_holds(service: SessionService, tmp
         tmp_path, "s1", record("s1", compaction={"checkpoint": 2}, preferences={"enabledTools": ["a"]}, own=[None])
     )
     known = (await service.check_turn(ADA, "s1")).unwrap()
-    assert await service.complete_turn(ADA, "s1", PREFERENCES, known) == Success(None)
+    assert error_of(await service.complete_turn(ADA, "s1", PREFERENCES, known)) is None
     after = json.loads(path.read_text())
     assert after.pop("lastMessageAt") > "2026"
     assert after == {
@@ -70,7 +70,7 @@ async def test_a_turn_keeps_all_that_the_file_holds(service: SessionService, tmp
 
 async def test_a_turn_of_a_new_session(service: SessionService, tmp_path: Path) -> None:
     assert await service.check_turn(ADA, "s1") == Success(None)
-    assert await service.complete_turn(ADA, "s1", PREFERENCES, None) == Success(None)
+    assert error_of(await service.complete_turn(ADA, "s1", PREFERENCES, None)) is None
     stored = json.loads((tmp_path / "session_s1" / "session-metadata.json").read_text())
     assert (stored["title"], stored["messageCount"], stored["starred"], stored["tags"]) == (
         "New Conversation",
@@ -87,7 +87,7 @@ async def test_racing_turns_are_all_counted(service: SessionService, tmp_path: P
     write(tmp_path, "s1", record("s1"))
     known = (await service.check_turn(ADA, "s1")).unwrap()
     outcomes = await asyncio.gather(*(service.complete_turn(ADA, "s1", PREFERENCES, known) for _ in range(5)))
-    assert outcomes == [Success(None)] * 5
+    assert [error_of(outcome) for outcome in outcomes] == [None] * 5
     assert (await service.get_session(ADA, "s1")).unwrap().message_count == 6
 
 

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from apis.shared.aws.dynamodb import Table
-from apis.shared.result import Failure, Success
+from apis.shared.result import Failure, Success, error_of
 from apis.shared.sessions.dynamodb import DynamoSessions
 from apis.shared.sessions.metadata import SessionService
 from apis.shared.sessions.models import TurnPreferences
@@ -81,7 +81,7 @@ async def test_e7_a_turn_moves_the_record_with_all_it_holds(
     before = record.item
     tables.store(record)
     known = (await service.check_turn(ADA, session_id)).unwrap()
-    assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
+    assert error_of(await service.complete_turn(ADA, session_id, PREFERENCES, known)) is None
     (after,) = tables.of_session(ADA, session_id)
     assert after.pop("lastMessageAt") > before["lastMessageAt"]
     assert after.pop("SK") != before["SK"]
@@ -103,7 +103,7 @@ async def test_a_turn_creates_the_record_of_a_new_session(
     tables: Platform, service: SessionService, session_id: str
 ) -> None:
     assert await service.check_turn(ADA, session_id) == Success(None)
-    assert await service.complete_turn(ADA, session_id, PREFERENCES, None) == Success(None)
+    assert error_of(await service.complete_turn(ADA, session_id, PREFERENCES, None)) is None
     (item,) = tables.of_session(ADA, session_id)
     assert (item["title"], item["messageCount"], item["createdAt"]) == ("New Conversation", 1, item["lastMessageAt"])
     assert await service.ensure_record(ADA, session_id) == Success(None)
@@ -115,7 +115,7 @@ async def test_racing_turns_are_both_counted(tables: Platform, service: SessionS
     tables.store(stored.session(ADA, session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     outcomes = await asyncio.gather(*(service.complete_turn(ADA, session_id, PREFERENCES, known) for _ in range(2)))
-    assert outcomes == [Success(None)] * 2
+    assert [error_of(outcome) for outcome in outcomes] == [None] * 2
     (item,) = tables.of_session(ADA, session_id)
     assert item["messageCount"] == 3
 
@@ -254,7 +254,7 @@ async def test_a_turn_of_the_same_moment_stays_where_it_is(
     repository = DynamoSessions(Table(tables.variables[stored.SESSIONS]))
     with tables.proxy.recording() as recording:
         outcome = await repository.advance(record, record.last_message_at, turns=1, preferences={"lastModel": "m"})
-    assert outcome == Success(None)
+    assert error_of(outcome) is None
     assert [call.target.operation for call in recording.calls] == ["GetItem", "UpdateItem"]
     (item,) = tables.of_session(ADA, session_id)
     assert (item["messageCount"], item["own"]) == (2, {"a": None})
@@ -365,7 +365,7 @@ async def test_round_trips_of_a_turn_end(tables: Platform, service: SessionServi
     tables.store(stored.session(ADA, session_id))
     known = (await service.check_turn(ADA, session_id)).unwrap()
     with tables.proxy.recording() as recording:
-        assert await service.complete_turn(ADA, session_id, PREFERENCES, known) == Success(None)
+        assert error_of(await service.complete_turn(ADA, session_id, PREFERENCES, known)) is None
     assert [call.target.operation for call in recording.calls] == ["GetItem", "TransactWriteItems"]
 
 
