@@ -203,7 +203,9 @@ async def test_after_throttling_the_turn_goes_on_as_if_nothing_had_happened(prov
 async def test_an_overflow_drops_the_oldest_messages_of_the_model_not_of_the_store(provider: ModelServer) -> None:
     overflow = refusal(400, code="context_length_exceeded")
     provider.script(overflow, overflow, overflow, answer("Hi"))
-    history = [user("a"), uses("t1"), results("t1"), assistant("b"), user("c"), assistant("d")]
+    large = results("t1")
+    large["content"][0]["toolResult"]["content"] = [{"text": "x" * 1_000}]
+    history = [user("a"), uses("t1"), large, assistant("b"), user("c"), assistant("d")]
     conversation = Conversation()
     assert summary(await turn(conversation, history=history))
     sent = [[(message["role"], message.get("content")) for message in body["messages"][1:]] for body in provider.calls]
