@@ -6,6 +6,7 @@ import pytest
 
 from agents.config import resolve_model_config
 from agents.turn import test_chat as module
+from agents.turn.gate import Gate
 from apis.shared.assistants.models import Assistant
 from apis.shared.auth.models import User
 from apis.shared.errors import ErrorCode
@@ -38,7 +39,9 @@ async def test_f_ast_31_an_agent_that_cannot_be_built_is_no_stream(monkeypatch: 
         module, "resolve_model_config", lambda **_: resolve_model_config(model_id="gpt-4o", provider="openai")
     )
     known = cast("Any", Known())  # stands for each of them
-    chats = module.TestChats(assistants=known, documents=known, knowledge=known, models=known, usage=known, quota=None)
+    chats = module.TestChats(
+        assistants=known, documents=known, knowledge=known, models=known, usage=known, gate=Gate(None)
+    )
     opened = await chats.open(ADA, "ast-1", "hi")
     assert isinstance(opened, Failure)
     assert opened.failure().code is ErrorCode.AGENT_ERROR

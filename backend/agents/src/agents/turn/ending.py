@@ -175,6 +175,6 @@ class Ending:
         )
 
     async def _bill(self, account: Account | None) -> Result[None, ErrorDetail]:
-        if account is None or not account.calls:
+        if account is None:
             return Success(None)
         return await self._usage.record(self._user_id, self._session_id, account.messages())

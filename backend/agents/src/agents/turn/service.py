@@ -16,6 +16,7 @@ from agents.turn.assistants import Grounding, TurnAssistants, check_attachable, 
 from agents.turn.compaction import Compactor, get_compactor
 from agents.turn.conversation import Conversation
 from agents.turn.ending import Ending
+from agents.turn.gate import Checked, Gate, get_gate, is_admitted
 from agents.turn.leases import TurnLeases
 from agents.turn.live import Lease, LiveTurns
 from agents.turn.memory_context import MemoryContext, get_memory_context
@@ -35,7 +36,6 @@ from apis.shared.models.models import ManagedModel
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.quota.events import build_quota_exceeded_event, build_quota_warning_event
 from apis.shared.quota.models import QuotaCheckResult
-from apis.shared.quota.service import QuotaChecker, get_quota_checker, is_quota_enforcement_enabled
 from apis.shared.rbac.service import AppRoleService, get_app_role_service
 from apis.shared.result import Failure, Result, Success, best_effort, collect, fold, railway
 from apis.shared.sessions.leases.service import get_leases
@@ -53,7 +53,7 @@ NO_MODEL_ACCESS = forbidden("You do not have access to this model. Please choose
 
 class TurnService:
     """One per process. `memory` is None where there is no long-term memory, `messages` a Failure where the store is not
-    configured, `quota` None where no quota is enforced, `compactor` None where conversations are not compacted."""
+    configured, `compactor` None where conversations are not compacted."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class TurnService:
         usage: UsageRecorder,
         memory: MemoryContext | None,
         leases: TurnLeases,
-        quota: QuotaChecker | None,
+        gate: Gate,
         compactor: Compactor | None,
     ) -> None:
         self._sessions = sessions
@@ -81,7 +81,7 @@ class TurnService:
         self._usage = usage
         self._memory = memory
         self._leases = leases
-        self._quota = quota
+        self._gate = gate
         self._compactor = compactor
 
     @railway
@@ -114,7 +114,7 @@ class TurnService:
         reads = await self._read(request, lease)
         granted = _granted(request, reads)
         refusal = _refusal(reads.session) or _refusal(reads.lease)
-        if refusal is None and _is_admitted(reads.gate):
+        if refusal is None and is_admitted(reads.gate):
             refusal = _refusal(granted) or _refusal(reads.model) or _refusal(_none_empty(reads.files))
         if refusal is not None:
             return Failure(refusal)
@@ -123,8 +123,8 @@ class TurnService:
                 store, request.user.user_id, request.session_id, history=reads.history.value_or(None)
             )
         )
-        planned = _plan(request, inline, reads, owed=conversation.map(lambda known: known.owed).value_or(()))
-        is_running = isinstance(planned, Success) and _is_admitted(reads.gate)
+        planned = _plan(request, inline, reads, granted, owed=conversation.map(lambda known: known.owed).value_or(()))
+        is_running = isinstance(planned, Success) and is_admitted(reads.gate)
         claimed, grounded = await asyncio.gather(
             self._claim(request, reads.session, attaches=isinstance(granted, Success)),
             self._assistants.ground(request, granted if is_running else Success(None)),
@@ -198,35 +198,28 @@ class TurnService:
     ) -> Result[SessionRecord | None, ErrorDetail]:
         """Also for a turn that cannot run: what it is told is kept in a session that is the user's, and that stays with
         its assistant."""
-        known = session.value_or(None)
-        if isinstance(session, Failure):
-            return session
-        return await self._assistants.claim(request, known, attaches=attaches)
+        match session:
+            case Success(known):
+                return await self._assistants.claim(request, known, attaches=attaches)
+            case _:
+                return session
 
     async def _read_if_admitted(
         self, request: TurnRequest
-    ) -> "tuple[_Gate, Result[list[AttachedFile], ErrorDetail], str | None]":
+    ) -> tuple[Checked, Result[list[AttachedFile], ErrorDetail], str | None]:
         """The gate, and behind it what is paid for or holds content: a search of the memory, files."""
-        gate = await self._ask_gate(request)
-        if not _is_admitted(gate):
+        gate = await self._gate.ask(request.user)
+        if not is_admitted(gate):
             return gate, Success([]), None
         files, memory = await asyncio.gather(self._resolved_files(request), self._recall(request))
         return gate, files, memory
 
-    @railway
-    async def _ask_gate(self, request: TurnRequest) -> "_Gate":
-        if self._quota is None:
-            return Success(None)
-        return Success((await self._quota.evaluate(request.user)).unwrap())
-
-    async def _ask_gate_again(self, request: TurnRequest, before: "_Gate") -> "_Gate":
+    async def _ask_gate_again(self, request: TurnRequest, before: Checked) -> Checked:
         """What the other turn spent may have closed it; what was closed stays so."""
-        return await self._ask_gate(request) if _is_admitted(before) else before
+        return await self._gate.ask(request.user) if is_admitted(before) else before
 
     def _record(self, request: TurnRequest, checked: QuotaCheckResult) -> None:
-        """Beside the answer, which does not depend on it."""
-        if self._quota is not None:
-            background.spawn(self._quota.record(request.user, checked, request.session_id), name="record a quota check")
+        self._gate.record(request.user, checked, request.session_id)
 
     @railway
     async def _permitted_model(self, request: TurnRequest) -> Result[ManagedModel | None, ErrorDetail]:
@@ -267,10 +260,6 @@ class TurnService:
         return await self._memory.recall(request.user.user_id, request.session_id, request.message)
 
 
-type _Gate = Result[QuotaCheckResult | None, ErrorDetail]
-"""None where no quota is enforced."""
-
-
 @dataclass(frozen=True, slots=True)
 class _Reads:
     lease: Result[bool, ErrorDetail]
@@ -280,7 +269,7 @@ class _Reads:
     tools: Result[FilteredTools, ErrorDetail]
     history: Result[list[StoredMessage], ErrorDetail]
     trimmed: Result[int, ErrorDetail]
-    gate: _Gate
+    gate: Checked
     files: Result[list[AttachedFile], ErrorDetail]
     memory_context: str | None
 
@@ -289,11 +278,6 @@ class _Reads:
         """What the gate found, once it counts: the session was found to be the user's own, and free."""
         known = collect([self.lease.map(lambda _: None), self.session.map(lambda _: None)])
         return known.bind(lambda _: self.gate).value_or(None)
-
-
-def _is_admitted(gate: _Gate) -> bool:
-    """A gate that could not be asked lets nobody through."""
-    return fold(gate, success=lambda checked: checked is None or checked.allowed, failure=lambda _: False)
 
 
 def _as_open(turn: OpenTurn) -> OpenTurn:
@@ -345,12 +329,17 @@ def _prepared(
 
 @railway
 def _plan(
-    request: TurnRequest, inline: Sequence[AttachedFile], reads: _Reads, *, owed: Sequence[Message]
+    request: TurnRequest,
+    inline: Sequence[AttachedFile],
+    reads: _Reads,
+    granted: Result[Assistant | None, ErrorDetail],
+    *,
+    owed: Sequence[Message],
 ) -> Result[Plan, ErrorDetail]:
     reads.lease.unwrap()
     session = reads.session.unwrap()
     checked = reads.gate.unwrap()
-    assistant = _granted(request, reads).unwrap()
+    assistant = granted.unwrap()
     model = reads.model.unwrap()
     permitted = reads.tools.unwrap()
     selection = _runnable(permitted)
@@ -414,6 +403,6 @@ def get_turn_service() -> TurnService:
         usage=get_usage_recorder(),
         memory=get_memory_context(),
         leases=TurnLeases(LiveTurns(), get_leases()),
-        quota=get_quota_checker() if is_quota_enforcement_enabled() else None,
+        gate=get_gate(),
         compactor=get_compactor(),
     )

@@ -13,6 +13,7 @@ from agents.events import SearchReport, StreamEvent
 from agents.system_prompt import default_prompt
 from agents.tools.selection import ToolSelection
 from agents.turn.accounting import Account
+from agents.turn.gate import Gate, get_gate
 from agents.turn.last_work import LastWork
 from agents.turn.plan import Plan
 from agents.turn.turn import OpenTurn, Turn
@@ -23,12 +24,9 @@ from apis.shared.documents.service import DocumentService, get_document_service
 from apis.shared.errors import ErrorDetail, bad_request, validation_error
 from apis.shared.knowledge.augmentation import augmented
 from apis.shared.knowledge.service import KnowledgeBase, get_knowledge_base
-from apis.shared.lifecycle import background
 from apis.shared.models.managed_models import get_managed_models, pricing_snapshot
 from apis.shared.models.repository import ManagedModelRepository
 from apis.shared.quota.events import build_quota_exceeded_response, build_quota_warning_event
-from apis.shared.quota.models import QuotaCheckResult
-from apis.shared.quota.service import QuotaChecker, get_quota_checker, is_quota_enforcement_enabled
 from apis.shared.result import Failure, Result, Success, railway
 from apis.shared.sessions.models import Message
 from apis.shared.wiring import once
@@ -45,8 +43,6 @@ class OpenTestChat:
 
 
 class TestChats:
-    """`quota` is None where no quota is enforced."""
-
     def __init__(
         self,
         *,
@@ -55,14 +51,14 @@ class TestChats:
         knowledge: KnowledgeBase,
         models: ManagedModelRepository,
         usage: UsageRecorder,
-        quota: QuotaChecker | None,
+        gate: Gate,
     ) -> None:
         self._assistants = assistants
         self._documents = documents
         self._knowledge = knowledge
         self._models = models
         self._usage = usage
-        self._quota = quota
+        self._gate = gate
 
     @railway
     async def open(
@@ -83,18 +79,19 @@ class TestChats:
                     "A session id has 1 to 128 letters, digits, underscores and hyphens.", field="body.session_id"
                 )
             )
-        owned, ready, gate, priced = await asyncio.gather(
+        owned, ready, asked, priced = await asyncio.gather(
             self._assistants.owned(user.user_id, assistant_id),
             self._documents.has_complete(assistant_id),
-            self._ask_gate(user),
+            self._gate.ask(user),
             self._models.find(DEFAULT_MODEL_ID),
         )
         assistant = owned.unwrap()
         if not ready.unwrap():
             return Failure(NO_DOCUMENTS)
         named = session_id or f"test-{uuid.uuid4().hex[:12]}"
-        checked = gate.unwrap()
-        self._record(user, checked, named)
+        checked = asked.unwrap()
+        if checked is not None:
+            self._gate.record(user, checked, named)
         if checked is not None and not checked.allowed:
             return Failure(build_quota_exceeded_response(checked).to_error())
         model = priced.unwrap()
@@ -122,16 +119,6 @@ class TestChats:
         )
         (await turn.prepare()).unwrap()
         return Success(OpenTestChat(named, _Repeatable(turn)))
-
-    @railway
-    async def _ask_gate(self, user: User) -> Result[QuotaCheckResult | None, ErrorDetail]:
-        if self._quota is None:
-            return Success(None)
-        return Success((await self._quota.evaluate(user)).unwrap())
-
-    def _record(self, user: User, checked: QuotaCheckResult | None, session_id: str) -> None:
-        if self._quota is not None and checked is not None:
-            background.spawn(self._quota.record(user, checked, session_id), name="record a quota check")
 
 
 class _Unkept:
@@ -164,7 +151,7 @@ class _UsageOnly:
         await self._last.settle()
 
     async def _bill(self, account: Account | None) -> Result[None, ErrorDetail]:
-        if account is None or not account.calls:
+        if account is None:
             return Success(None)
         return await self._usage.record(self._user_id, self._session_id, account.messages())
 
@@ -195,5 +182,5 @@ def get_test_chats() -> TestChats:
         knowledge=get_knowledge_base(),
         models=get_managed_models(),
         usage=get_usage_recorder(),
-        quota=get_quota_checker() if is_quota_enforcement_enabled() else None,
+        gate=get_gate(),
     )
