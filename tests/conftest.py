@@ -13,6 +13,7 @@ from devstack.aws import create_buckets
 from devstack.objects import ObjectStore
 from tests.support.distribution import Units, slowest_first
 from tests.support.platform import Platform, Surroundings, running_platform, surroundings
+from tests.support.tool_server import ToolServer, tool_server
 
 # How long an example takes is a matter of the machine, and of what else it does.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -50,6 +51,13 @@ def around() -> Iterator[Surroundings]:
     """AWS, fault proxy, identity provider and scripted model of the whole run."""
     with surroundings() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+async def one_tool_server() -> AsyncIterator[ToolServer]:
+    """A tool server of the whole run, for tests that forget what it heard and answered."""
+    async with tool_server() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,7 @@ index, which has five passages for it, cost almost nothing: what is left is our 
 
 from dataclasses import dataclass
 
-from devstack.aws import service_environment
-from devstack.services import DEVELOPMENT
-from tests.bench import children, gate
+from tests.bench import gate
 from tests.support.fast_aws import ASSISTANT_ID
 
 TARGET_ADDED_MS = 25.0
@@ -27,20 +25,13 @@ class AssistantResults:
 
 
 def measure() -> AssistantResults:
-    with (
-        children.server("tests.bench.model") as (_, model_url),
-        children.server("tests.support.fast_aws") as (_, aws_url),
-    ):
-        surroundings = {
-            **DEVELOPMENT,
-            **service_environment(aws_url),
-            "OPENAI_BASE_URL": model_url,
-            "OPENAI_API_KEY": "bench",
-            "LOG_LEVEL": "WARNING",
+    with gate.surroundings() as (around, aws_url):
+        environment = {
+            **around,
             "ASSISTANTS_TABLE_NAME": "rag-assistants",
             "ASSISTANTS_VECTOR_STORE_BUCKET_NAME": "bench",
             "ASSISTANTS_VECTOR_STORE_INDEX_NAME": "bench",
         }
-        plain_ms, before = gate.first_delta(surroundings, aws_url)
-        assisted_ms, calls = gate.first_delta(surroundings, aws_url, assistant_id=ASSISTANT_ID)
+        plain_ms, before = gate.first_delta(environment, aws_url)
+        assisted_ms, calls = gate.first_delta(environment, aws_url, assistant_id=ASSISTANT_ID)
         return AssistantResults(plain_ms, assisted_ms, calls - before)

@@ -5,7 +5,8 @@ that costs almost nothing.
 """
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from statistics import median
 
@@ -33,20 +34,28 @@ class GateResults:
 
 
 def measure() -> GateResults:
+    with surroundings() as (around, aws_url):
+        open_ms, _ = first_delta(around, aws_url)
+        gated_ms, calls = first_delta({**around, "ENABLE_QUOTA_ENFORCEMENT": "true"}, aws_url)
+        return GateResults(open_ms, gated_ms, calls)
+
+
+@contextmanager
+def surroundings() -> Iterator[tuple[dict[str, str], str]]:
+    """A model and an AWS endpoint that cost almost nothing: the environment of a service that uses them, and the URL of
+    the endpoint."""
     with (
         children.server("tests.bench.model") as (_, model_url),
         children.server("tests.support.fast_aws") as (_, aws_url),
     ):
-        surroundings = {
+        environment = {
             **DEVELOPMENT,
             **service_environment(aws_url),
             "OPENAI_BASE_URL": model_url,
             "OPENAI_API_KEY": "bench",
             "LOG_LEVEL": "WARNING",
         }
-        open_ms, _ = first_delta(surroundings, aws_url)
-        gated_ms, calls = first_delta({**surroundings, "ENABLE_QUOTA_ENFORCEMENT": "true"}, aws_url)
-        return GateResults(open_ms, gated_ms, calls)
+        yield environment, aws_url
 
 
 def first_delta(

@@ -1,11 +1,10 @@
-from collections.abc import AsyncIterator
 from uuid import uuid4
 
 import pytest
 
 from tests.support.model_server import ModelServer
 from tests.support.platform import Surroundings
-from tests.support.tool_server import ToolServer, tool_server
+from tests.support.tool_server import ToolServer
 
 
 @pytest.fixture
@@ -20,15 +19,7 @@ def model(around: Surroundings) -> ModelServer:
     return around.model
 
 
-@pytest.fixture(scope="session")
-async def one_tool_server() -> AsyncIterator[ToolServer]:
-    async with tool_server() as running:
-        yield running
-
-
 @pytest.fixture
 def server(one_tool_server: ToolServer) -> ToolServer:
-    """As if it had just started."""
-    one_tool_server.requests.clear()
-    one_tool_server.replies.clear()
+    one_tool_server.reset()
     return one_tool_server

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from jwt.algorithms import RSAAlgorithm
 
 from tests.support.certificates import server_context
+from tests.support.threaded_server import ThreadedServer
 
 HOST: Final = "login.microsoftonline.com"
 EMPLOYEE_NUMBER: Final = "http://schemas.boisestate.edu/claims/employeenumber"
@@ -62,13 +63,14 @@ class Request:
         return dict(parse_qsl(self.body.decode(), keep_blank_values=True))
 
 
-class IdentityProvider:
+class IdentityProvider(ThreadedServer):
     """Serves its keys; `answers` overrides any path, `refuses` drops every connection, `requests` is what it saw.
 
     `reset()` makes it healthy again and forgets the requests; the keys stay.
     """
 
     def __init__(self, folder: Path, *, tenant_id: str = "ten", client_id: str = "cli") -> None:
+        super().__init__()
         self.tenant_id = tenant_id
         self.client_id = client_id
         self.keys_path = f"/{tenant_id}/discovery/v2.0/keys"
@@ -77,11 +79,9 @@ class IdentityProvider:
         self.refuses = False
         self.requests: list[Request] = []
         self.key = SigningKey()
-        self.port = 0
         self._published = [self.key]
         self._ca_file = folder / "ca.pem"
         self._context = server_context(HOST, self._ca_file)
-        self._loop = asyncio.new_event_loop()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -146,39 +146,9 @@ class IdentityProvider:
         self.refuses = False
         self.requests = []
 
-    @contextmanager
-    def running(self) -> "Iterator[IdentityProvider]":
-        thread = threading.Thread(target=self._loop.run_forever, name="identity provider", daemon=True)
-        thread.start()
-        server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
-        try:
-            yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self._close(server), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join()
-            self._loop.close()
-
-    async def _listen(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
-        self.port = server.sockets[0].getsockname()[1]
-        return server
-
-    async def _close(self, server: asyncio.Server) -> None:
-        server.close()
-        serving = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            if not self.refuses:
-                await self._converse(reader, writer)
-        except (ConnectionError, EOFError):
-            pass  # the service hung up
-        finally:
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self.refuses:
+            await self._converse(reader, writer)
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connect = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

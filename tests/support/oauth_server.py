@@ -8,12 +8,12 @@ import base64
 import json
 import socket
 import struct
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
+
+from tests.support.threaded_server import ThreadedServer
 
 _PIECE = b" " * 65536
 
@@ -73,53 +73,25 @@ def refused(error: str = "invalid_grant", status: int = 400) -> Answer:
     return answer({"error": error, "error_description": "said by the provider"}, status)
 
 
-class OAuthServer:
+class OAuthServer(ThreadedServer):
     def __init__(self) -> None:
+        super().__init__()
         self.answers: dict[str, Answering] = {}
         self.requests: list[Request] = []
-        self.url = ""
-        self._loop = asyncio.new_event_loop()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
 
     def of(self, path: str) -> list[Request]:
         """What was asked of this path."""
         return [request for request in self.requests if request.path == path]
 
-    @contextmanager
-    def running(self) -> "Iterator[OAuthServer]":
-        thread = threading.Thread(target=self._loop.run_forever, name="oauth server", daemon=True)
-        thread.start()
-        server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
-        try:
-            yield self
-        finally:
-            asyncio.run_coroutine_threadsafe(self._close(server), self._loop).result()
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            thread.join()
-            self._loop.close()
-
-    async def _listen(self) -> asyncio.Server:
-        server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        return server
-
-    @staticmethod
-    async def _close(server: asyncio.Server) -> None:
-        server.close()
-        serving = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in serving:
-            task.cancel()
-        await asyncio.gather(*serving, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            request = await _read(reader)
-            self.requests.append(request)
-            chosen = self.answers.get(request.path, _healthy)
-            await _write(writer, chosen if isinstance(chosen, Answer) else chosen(request))
-        except (ConnectionError, EOFError):
-            pass  # the service hung up
-        finally:
-            writer.transport.abort()
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        request = await _read(reader)
+        self.requests.append(request)
+        chosen = self.answers.get(request.path, _healthy)
+        await _write(writer, chosen if isinstance(chosen, Answer) else chosen(request))
 
 
 def _healthy(request: Request) -> Answer:

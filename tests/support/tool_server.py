@@ -55,6 +55,11 @@ class ToolServer:
     requests: list[Heard] = field(default_factory=list)
     replies: dict[str, Reply | list[Reply]] = field(default_factory=dict)
 
+    def reset(self) -> None:
+        """As if it had just started."""
+        self.requests.clear()
+        self.replies.clear()
+
     def of(self, called: str) -> list[Heard]:
         return [one for one in self.requests if one.called == called]
 

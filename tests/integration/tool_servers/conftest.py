@@ -6,21 +6,13 @@ import pytest
 from agents.tools.mcp.access import Anonymous
 from agents.tools.mcp.session import Endpoint, Session
 from apis.shared.lifecycle import background
-from tests.support.tool_server import ToolServer, tool_server
-
-
-@pytest.fixture(scope="session")
-async def one_server() -> AsyncIterator[ToolServer]:
-    async with tool_server() as running:
-        yield running
+from tests.support.tool_server import ToolServer
 
 
 @pytest.fixture
-def server(one_server: ToolServer) -> ToolServer:
-    """As if it had just started."""
-    one_server.requests.clear()
-    one_server.replies.clear()
-    return one_server
+def server(one_tool_server: ToolServer) -> ToolServer:
+    one_tool_server.reset()
+    return one_tool_server
 
 
 @pytest.fixture

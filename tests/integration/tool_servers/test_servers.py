@@ -74,8 +74,7 @@ async def _other() -> AsyncIterator[ToolServer]:
 
 @pytest.fixture
 def other(_other: ToolServer) -> ToolServer:
-    _other.requests.clear()
-    _other.replies.clear()
+    _other.reset()
     return _other
 
 
